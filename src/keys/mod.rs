@@ -1,0 +1,19 @@
+//! Keys: the vault key, its slots, the epochs' root keys and what is derived from them.
+//!
+//! A random vault key wraps the epochs' root keys; each slot wraps the vault key under a key of
+//! one kind, so that ways of unlocking come and go without touching a record (as in LUKS).
+
+mod derive;
+mod epoch;
+mod key_file;
+mod recovery;
+mod slot;
+mod source;
+
+pub(crate) use self::derive::VaultKey;
+pub(crate) use self::epoch::{EpochKeys, EpochRow, RowKey};
+pub use self::recovery::RecoveryCode;
+pub use self::slot::{Slot, SlotKind};
+pub(crate) use self::slot::{SlotDetails, SlotFailure, SlotRow};
+pub(crate) use self::source::Secrets;
+pub use self::source::{KeySource, NewKey};

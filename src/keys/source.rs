@@ -1,0 +1,158 @@
+//! Where keys come from: what unlocks a vault, and what a new slot is made with.
+
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::key_file::{self, Reading};
+use super::recovery::RecoveryCode;
+use super::slot::SlotKind;
+use crate::error::{Error, Result};
+
+/// A key to try on a vault.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum KeySource {
+    /// The machine secret in the file at this path. Opening never makes one.
+    Machine(PathBuf),
+    /// A host name, as the predecessor used it.
+    Hostname(String),
+    /// A key file: 32 bytes, raw or in base64 or hex.
+    KeyFile(PathBuf),
+    /// A file that holds a recovery code.
+    RecoveryFile(PathBuf),
+    /// A recovery code.
+    Recovery(RecoveryCode),
+}
+
+/// A key to add to a vault or to make one with.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum NewKey {
+    /// The machine secret in the file at this path, made when it is absent.
+    Machine(PathBuf),
+    /// This host name, as the predecessor used it.
+    Hostname(String),
+    /// The key file at this path, made when it is absent.
+    File(PathBuf),
+    /// A recovery code.
+    Recovery(RecoveryCode),
+}
+
+/// The secret of a key source, read once and only when a slot of its kind is there.
+#[derive(Default)]
+pub(crate) struct Secrets(Vec<(usize, Found)>);
+
+type Found = Result<Zeroizing<Vec<u8>>, Unusable>;
+
+/// Why a source gives no secret, and the command that mends it.
+pub(crate) type Unusable = (String, Option<String>);
+
+impl KeySource {
+    /// The kind of slot it can open.
+    #[must_use]
+    pub fn kind(&self) -> SlotKind {
+        match self {
+            Self::Machine(_) => SlotKind::Machine,
+            Self::Hostname(_) => SlotKind::Hostname,
+            Self::KeyFile(_) => SlotKind::File,
+            Self::RecoveryFile(_) | Self::Recovery(_) => SlotKind::Recovery,
+        }
+    }
+
+    /// What it is and where, for messages.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Machine(path) => format!("machine secret {}", path.display()),
+            Self::Hostname(name) => format!("host name \"{}\"", name.escape_default()),
+            Self::KeyFile(path) => format!("key file {}", path.display()),
+            Self::RecoveryFile(path) => format!("recovery code in {}", path.display()),
+            Self::Recovery(_) => "recovery code".to_owned(),
+        }
+    }
+
+    /// Reads the secret.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyUnusable`] and, for a malformed recovery code, [`Error::Invalid`].
+    pub(crate) fn secret(&self) -> Result<Zeroizing<Vec<u8>>> {
+        match self {
+            Self::Machine(path) => file_secret("machine secret", path, Reading::ExceptDelivered),
+            Self::Hostname(name) => Ok(Zeroizing::new(name.as_bytes().to_vec())),
+            Self::KeyFile(path) => file_secret("key file", path, Reading::ExceptDelivered),
+            Self::RecoveryFile(path) => {
+                let name = "recovery file";
+                let bytes = key_file::read_bytes(name, path, Reading::ExceptDelivered)?;
+                let text = std::str::from_utf8(&bytes)
+                    .map_err(|_| Error::invalid("recovery code", "is not text"))?;
+                Ok(Zeroizing::new(RecoveryCode::parse(text)?.secret().to_vec()))
+            }
+            Self::Recovery(code) => Ok(Zeroizing::new(code.secret().to_vec())),
+        }
+    }
+}
+
+impl From<&NewKey> for KeySource {
+    /// The source that a slot made with this key opens with.
+    fn from(key: &NewKey) -> Self {
+        match key {
+            NewKey::Machine(path) => Self::Machine(path.clone()),
+            NewKey::Hostname(name) => Self::Hostname(name.clone()),
+            NewKey::File(path) => Self::KeyFile(path.clone()),
+            NewKey::Recovery(code) => Self::Recovery(code.clone()),
+        }
+    }
+}
+
+impl NewKey {
+    /// The kind of slot it makes.
+    #[must_use]
+    pub fn kind(&self) -> SlotKind {
+        match self {
+            Self::Machine(_) => SlotKind::Machine,
+            Self::Hostname(_) => SlotKind::Hostname,
+            Self::File(_) => SlotKind::File,
+            Self::Recovery(_) => SlotKind::Recovery,
+        }
+    }
+
+    /// The secret, made durable first where it is new.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] and [`Error::KeyUnusable`].
+    pub(crate) fn secret(&self) -> Result<Zeroizing<Vec<u8>>> {
+        let made = |name, path: &Path| {
+            let key = key_file::create_or_read(name, path)?;
+            Ok(Zeroizing::new(key.to_vec()))
+        };
+        match self {
+            Self::Machine(path) => made("machine secret", path),
+            Self::File(path) => made("key file", path),
+            Self::Hostname(name) if name.is_empty() => Err(Error::invalid("host name", "is empty")),
+            Self::Hostname(name) => Ok(Zeroizing::new(name.as_bytes().to_vec())),
+            Self::Recovery(code) => Ok(Zeroizing::new(code.secret().to_vec())),
+        }
+    }
+}
+
+impl Secrets {
+    /// The secret of the source at this position, or why it cannot be had.
+    pub(crate) fn of(&mut self, position: usize, source: &KeySource) -> &Found {
+        let known = self.0.iter().position(|(own, _)| *own == position);
+        let index = known.unwrap_or_else(|| {
+            let secret = source.secret().map_err(|error| match error {
+                Error::KeyUnusable { reason, remedy, .. } => (reason, remedy),
+                other => (other.to_string(), None),
+            });
+            self.0.push((position, secret));
+            self.0.len() - 1
+        });
+        &self.0[index].1
+    }
+}
+
+fn file_secret(name: &str, path: &Path, reading: Reading) -> Result<Zeroizing<Vec<u8>>> {
+    Ok(Zeroizing::new(key_file::read(name, path, reading)?.to_vec()))
+}

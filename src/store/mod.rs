@@ -1,0 +1,327 @@
+//! Transactions over opaque rows: what a vault needs of a storage engine, and its limits.
+//!
+//! Knows no key and no credential. A transaction's body depends only on what it reads through
+//! the transaction and may run again, so that an engine that detects conflicts fits here too.
+
+mod file;
+mod patience;
+mod redb;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+
+use self::file::{Access, Identity, Place};
+pub(crate) use self::file::{FilePlace, FileSystems, create};
+use self::patience::Budget;
+pub(crate) use self::patience::Patience;
+pub use self::redb::inside_store_call;
+use self::redb::{Engine, OpenFailure};
+use crate::error::{Error, Result};
+
+/// The tables of a vault; docs/format.md says what stands in each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Table {
+    Header,
+    Slots,
+    Epochs,
+    Records,
+    Index,
+    Settings,
+    Manifest,
+}
+
+impl Table {
+    /// All tables, in the order of their declaration.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Header,
+        Self::Slots,
+        Self::Epochs,
+        Self::Records,
+        Self::Index,
+        Self::Settings,
+        Self::Manifest,
+    ];
+
+    /// The table's name in the file.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Header => "header",
+            Self::Slots => "slots",
+            Self::Epochs => "epochs",
+            Self::Records => "records",
+            Self::Index => "index",
+            Self::Settings => "settings",
+            Self::Manifest => "manifest",
+        }
+    }
+}
+
+/// Called with each row's key and value.
+pub(crate) type Visit<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> Result<()>;
+
+/// Reads one committed state.
+pub(crate) trait ReadRows {
+    /// The value of a row.
+    fn row(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>>;
+
+    /// Key and value of the table's last row.
+    fn last_row(&self, table: Table) -> Result<Option<(Vec<u8>, Vec<u8>)>>;
+
+    /// Visits all rows whose keys begin with `prefix`, in the order of their keys.
+    fn rows(&self, table: Table, prefix: &[u8], visit: Visit<'_>) -> Result<()>;
+}
+
+/// Changes rows; reads see the changes made so far.
+pub(crate) trait WriteRows: ReadRows {
+    /// Adds or replaces a row.
+    fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<()>;
+
+    /// Removes a row, if it is there.
+    fn delete(&mut self, table: Table, key: &[u8]) -> Result<()>;
+}
+
+/// What becomes of a transaction whose body succeeded.
+pub(crate) enum Verdict<T> {
+    Commit(T),
+    /// Nothing was changed that is worth a write.
+    Rollback(T),
+}
+
+/// Whether the file stays open between writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lifetime {
+    /// Kept open; the turnstile is held for each transaction.
+    Long,
+    /// Opened for each write; the turnstile is held from opening to closing.
+    OneShot,
+}
+
+/// A place where a vault is, and an engine over it while it is open.
+///
+/// Belongs to the process that opened it.
+#[derive(Debug)]
+pub(crate) struct Store {
+    place: Box<dyn Place>,
+    patience: Patience,
+    lifetime: Lifetime,
+    pid: u32,
+    poisoned: AtomicBool,
+    /// Orders the writers of this process before the turnstile orders the processes.
+    writers: Mutex<()>,
+    open: Mutex<Option<Opened>>,
+}
+
+#[derive(Debug, Clone)]
+struct Opened {
+    engine: Arc<Engine>,
+    identity: Identity,
+}
+
+impl Store {
+    /// Opens the vault at a place for reading, repairing it first if its last writer died.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::VaultNotFound`], [`Error::NotAVault`], [`Error::Corrupt`], [`Error::Busy`],
+    /// [`Error::Io`] and [`Error::UnsupportedFileSystem`].
+    pub(crate) fn open(
+        place: Box<dyn Place>,
+        patience: Patience,
+        lifetime: Lifetime,
+    ) -> Result<Self> {
+        let store = Self {
+            place,
+            patience,
+            lifetime,
+            pid: std::process::id(),
+            poisoned: AtomicBool::new(false),
+            writers: Mutex::new(()),
+            open: Mutex::new(None),
+        };
+        let budget = store.begin()?;
+        budget.enter(|| store.opened(&budget))?;
+        Ok(store)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.place.path()
+    }
+
+    /// Runs `body` on one committed state. Waits for no writer.
+    ///
+    /// # Errors
+    ///
+    /// Those of `body` and of [`Self::open`]; [`Error::Forked`] and [`Error::Poisoned`].
+    pub(crate) fn read<T>(&self, body: impl Fn(&dyn ReadRows) -> Result<T>) -> Result<T> {
+        let budget = self.begin()?;
+        budget.enter(|| {
+            let opened = self.opened(&budget)?;
+            match opened.engine.read(&body) {
+                // A handle whose last writer died, or one that failed: a new one can tell.
+                Err(OpenFailure::Stale(_)) => {
+                    self.forget(&opened);
+                    let opened = self.opened(&budget)?;
+                    opened.engine.read(&body)
+                }
+                result => result,
+            }
+            .map_err(|failure| self.failed(failure, &budget))
+        })
+    }
+
+    /// Runs `body` as one durable transaction, alone among all processes.
+    ///
+    /// # Errors
+    ///
+    /// Those of `body`, which roll everything back, and of [`Self::open`]; [`Error::Forked`],
+    /// [`Error::Poisoned`], and [`Error::OutcomeUnknown`] if the disk fails during the commit.
+    pub(crate) fn write<T>(
+        &self,
+        mut body: impl FnMut(&mut dyn WriteRows) -> Result<Verdict<T>>,
+    ) -> Result<T> {
+        let budget = self.begin()?;
+        budget.enter(|| {
+            let _alone = budget
+                .spend(|left| self.writers.try_lock_for(left))
+                .ok_or_else(|| budget.exhausted())?;
+            let _turn = self.place.turnstile(&budget)?;
+            let opened = self.opened_for_writing(&budget)?;
+            let result = opened.engine.write(&mut body);
+            if result.is_err() || self.lifetime == Lifetime::OneShot {
+                self.forget(&opened);
+                opened.close();
+            }
+            result.map_err(|failure| self.failed(failure, &budget))
+        })
+    }
+
+    /// Checks that this call may go on, and starts its budget of waiting.
+    fn begin(&self) -> Result<Arc<Budget>> {
+        if self.pid != std::process::id() {
+            return Err(Error::Forked);
+        }
+        if self.poisoned.load(Ordering::Acquire) {
+            return Err(Error::Poisoned);
+        }
+        Ok(self.patience.budget())
+    }
+
+    /// The open engine, or a new one if there is none or the file was replaced.
+    fn opened(&self, budget: &Budget) -> Result<Opened> {
+        let current = self.place.identity()?;
+        let mut open = self.open.lock();
+        if let Some(opened) = open.as_ref().filter(|opened| opened.identity == current) {
+            return Ok(opened.clone());
+        }
+        let opened = self.open_reader(budget)?;
+        *open = Some(opened.clone());
+        Ok(opened)
+    }
+
+    fn open_reader(&self, budget: &Budget) -> Result<Opened> {
+        match self.try_open(Access::Read, budget) {
+            Err(OpenFailure::NeedsRepair) => self.repair(budget),
+            result => result.map_err(|failure| self.failed(failure, budget)),
+        }
+    }
+
+    /// Opens the file for writing once, which repairs it after its last writer died, and then
+    /// for reading again. Beside other processes that may be killed in turn this can take
+    /// several rounds, bounded by the time it may wait.
+    fn repair(&self, budget: &Budget) -> Result<Opened> {
+        let _turn = self.place.turnstile(budget)?;
+        budget
+            .poll(|| match self.try_open(Access::Read, budget) {
+                Err(OpenFailure::NeedsRepair) => {
+                    let writer = self.try_open(Access::Write, budget)?;
+                    writer.close();
+                    Ok(None)
+                }
+                result => result.map(Some),
+            })
+            .map_err(|failure| self.failed(failure, budget))
+    }
+
+    fn opened_for_writing(&self, budget: &Budget) -> Result<Opened> {
+        let current = self.place.identity()?;
+        let known = self.open.lock().clone();
+        if let Some(opened) = known
+            && opened.identity == current
+            && opened.engine.is_writer()
+        {
+            return Ok(opened);
+        }
+        let opened =
+            self.try_open(Access::Write, budget).map_err(|failure| self.failed(failure, budget))?;
+        if self.lifetime == Lifetime::Long {
+            *self.open.lock() = Some(opened.clone());
+        }
+        Ok(opened)
+    }
+
+    /// Opens the engine, waiting while another process has the file open in an exclusive mode.
+    fn try_open(&self, access: Access, budget: &Budget) -> Result<Opened, OpenFailure> {
+        budget.poll(|| {
+            let (medium, identity) = self.place.open(access)?;
+            match Engine::open(medium, access, self.path()) {
+                Ok(engine) => Ok(Some(Opened { engine: Arc::new(engine), identity })),
+                Err(OpenFailure::InUse) => Ok(None),
+                Err(failure) => Err(failure),
+            }
+        })
+    }
+
+    /// Drops this engine from the handle, unless another call has replaced it already.
+    fn forget(&self, opened: &Opened) {
+        let mut open = self.open.lock();
+        if open.as_ref().is_some_and(|current| Arc::ptr_eq(&current.engine, &opened.engine)) {
+            *open = None;
+        }
+    }
+
+    /// The error of a failure, after what it means for this handle.
+    fn failed(&self, failure: OpenFailure, budget: &Budget) -> Error {
+        let error = match failure {
+            OpenFailure::Known(error) | OpenFailure::Stale(error) => error,
+            OpenFailure::InUse | OpenFailure::TimedOut => budget.exhausted(),
+            OpenFailure::NeedsRepair => {
+                Error::corrupt(self.path().display().to_string(), "it needs repair again and again")
+            }
+            OpenFailure::Panicked => {
+                self.poisoned.store(true, Ordering::Release);
+                Error::corrupt(self.path().display().to_string(), "reading it failed unexpectedly")
+            }
+        };
+        if matches!(error, Error::OutcomeUnknown { .. }) {
+            self.poisoned.store(true, Ordering::Release);
+        }
+        error
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        if self.pid != std::process::id() {
+            // Unlocking in a forked child would unlock for its parent: the description is shared.
+            std::mem::forget(self.open.get_mut().take());
+        }
+    }
+}
+
+impl Opened {
+    /// Closes a writer within the budget of the call; a reader has nothing to close.
+    fn close(self) {
+        // What was committed is durable already; a close that fails leaves the file for repair.
+        drop(self.engine);
+    }
+}
+
+/// The file beside a vault that its writers queue at.
+pub(crate) fn turnstile_path(vault: &Path) -> PathBuf {
+    let mut name = vault.as_os_str().to_owned();
+    name.push(".lock");
+    PathBuf::from(name)
+}

@@ -1,0 +1,48 @@
+//! A credential database for one machine: one crash-safe file that any number of processes read
+//! and write at once.
+//!
+//! Every credential is sealed on its own with Fernet and kept in a redb file. Writes of all
+//! processes are serial, an acknowledged write is durable, and a reader sees one committed state
+//! without waiting for writers.
+//!
+//! # Examples
+//!
+//! ```
+//! use credb::{CredentialId, Edit, KeySource, NewKey, Options, Vault};
+//!
+//! # fn main() -> credb::Result<()> {
+//! # let dir = tempfile::tempdir().unwrap();
+//! let path = dir.path().join("demo.redb");
+//! let key_file = dir.path().join("demo.key");
+//!
+//! let options = Options::new();
+//! Vault::create(&path, &options, &NewKey::File(key_file.clone()))?;
+//!
+//! let vault = Vault::open(&path, &options, &[KeySource::KeyFile(key_file)])?;
+//! let id = CredentialId::new("mysql-prod")?;
+//! vault.set(&id, &Edit::new().username("root").password("P@ss"))?;
+//! assert_eq!(vault.get(&id)?.password.expose(), b"P@ss");
+//! # Ok(())
+//! # }
+//! ```
+
+mod codec;
+mod credential;
+mod error;
+pub mod exchange;
+mod files;
+mod keys;
+pub mod location;
+mod seal;
+mod secret;
+mod store;
+mod vault;
+
+pub use credential::{
+    BUILT_IN_FIELDS, Change, Condition, Credential, CredentialId, Edit, Metadata, Patch, limits,
+};
+pub use error::{Attempt, Error, Result};
+pub use keys::{KeySource, NewKey, RecoveryCode, Slot, SlotKind};
+pub use secret::Secret;
+pub use store::inside_store_call;
+pub use vault::{Info, LockedVault, Options, Query, Snapshot, Transaction, Vault, VaultId};

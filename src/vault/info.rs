@@ -1,0 +1,72 @@
+//! About a vault as a whole.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+
+use super::manifest::Manifest;
+use super::settings::Settings;
+use super::{Vault, VaultId, header, slots};
+use crate::error::Result;
+use crate::keys::Slot;
+use crate::store::Table;
+
+/// About a vault as a whole, from one committed state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Info {
+    /// The full path of the file.
+    pub path: PathBuf,
+    /// The vault's id.
+    pub vault_id: VaultId,
+    /// The version of the file's format.
+    pub format_version: u32,
+    /// The number of credentials.
+    pub credentials: u64,
+    /// The number of writes the vault has seen.
+    pub generation: u64,
+    /// The key slots with their labels.
+    pub slots: Vec<Slot>,
+    /// When the vault was made.
+    pub created_at: DateTime<Utc>,
+    /// When anything in it last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+impl Vault {
+    /// About the vault as a whole. Costs the same whatever the number of credentials.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Vault::read`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use credb::{NewKey, Options, Vault};
+    /// # fn main() -> credb::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("v.redb");
+    /// let vault = Vault::create(&path, &Options::new(), &NewKey::Hostname("host-a".into()))?;
+    /// assert_eq!(vault.info()?.credentials, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn info(&self) -> Result<Info> {
+        let key = self.keys.vault_key();
+        self.store.read(|rows| {
+            self.keys.epoch(rows)?;
+            let manifest = Manifest::read(rows, key)?;
+            Ok(Info {
+                path: self.path().to_owned(),
+                vault_id: self.id,
+                format_version: header::FORMAT,
+                credentials: manifest.rows(Table::Index),
+                generation: manifest.generation(),
+                slots: slots::read(rows, key)?,
+                created_at: Settings::read(rows, key)?.created_at()?,
+                updated_at: manifest.changed_at()?,
+            })
+        })
+    }
+}

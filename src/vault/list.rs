@@ -1,0 +1,120 @@
+//! Listing: which credentials, out of the index alone.
+
+use chrono::{DateTime, Utc};
+use glob::Pattern;
+
+use super::manifest::Manifest;
+use super::snapshot::open_index;
+use super::unlocked::Unlocked;
+use crate::credential::Metadata;
+use crate::error::{Error, Result};
+use crate::keys::EpochKeys;
+use crate::store::{ReadRows, Table};
+
+/// The longest pattern in bytes.
+const LONGEST_PATTERN: usize = 1_024;
+
+/// Which credentials to list; all conditions must hold.
+///
+/// # Examples
+///
+/// ```
+/// use credb::Query;
+///
+/// let query = Query::all().pattern("mysql-*")?.tag("prod");
+/// # let _ = query;
+/// # Ok::<(), credb::Error>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Query {
+    pattern: Option<Match>,
+    tag: Option<String>,
+    expires_before: Option<DateTime<Utc>>,
+}
+
+#[derive(Debug, Clone)]
+enum Match {
+    Glob(Pattern),
+    Substring(String),
+}
+
+impl Query {
+    /// All credentials.
+    #[must_use]
+    pub fn all() -> Self {
+        Self::default()
+    }
+
+    /// Those whose id matches: with `*`, `?` or `[` a glob on the whole id, in which `*` crosses
+    /// `/`, else a substring; case-sensitive.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] for a malformed glob.
+    pub fn pattern(mut self, pattern: &str) -> Result<Self> {
+        if pattern.len() > LONGEST_PATTERN {
+            return Err(Error::too_large("pattern", pattern.len(), LONGEST_PATTERN, "bytes"));
+        }
+        self.pattern = Some(if pattern.contains(['*', '?', '[']) {
+            Match::Glob(Pattern::new(pattern).map_err(|error| {
+                Error::invalid("pattern", format!("is malformed: {}", error.msg.to_lowercase()))
+            })?)
+        } else {
+            Match::Substring(pattern.to_owned())
+        });
+        Ok(self)
+    }
+
+    /// Those with this tag.
+    #[must_use]
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        self.tag = Some(tag.into());
+        self
+    }
+
+    /// Those that expire at this time or before.
+    #[must_use]
+    pub fn expires_before(mut self, when: DateTime<Utc>) -> Self {
+        self.expires_before = Some(when);
+        self
+    }
+
+    fn matches(&self, metadata: &Metadata) -> bool {
+        let id = metadata.id.as_str();
+        let id_matches = match &self.pattern {
+            None => true,
+            Some(Match::Glob(pattern)) => pattern.matches(id),
+            Some(Match::Substring(text)) => id.contains(text.as_str()),
+        };
+        id_matches
+            && self.tag.as_ref().is_none_or(|tag| metadata.tags.contains(tag))
+            && self.expires_before.is_none_or(|when| metadata.is_expired(when))
+    }
+}
+
+/// The matching rows of the index, sorted by id. A missing or damaged row fails the whole.
+pub(super) fn list(
+    rows: &dyn ReadRows,
+    keys: &Unlocked,
+    epoch: &EpochKeys,
+    manifest: &Manifest,
+    query: &Query,
+) -> Result<Vec<Metadata>> {
+    let mut found = Vec::new();
+    let mut count = 0;
+    rows.rows(Table::Index, &epoch.prefix(), &mut |key, stored| {
+        let row = open_index(keys, epoch, key, stored)?;
+        count += 1;
+        if query.matches(&row.metadata) {
+            found.push(row.metadata);
+        }
+        Ok(())
+    })?;
+    let expected = manifest.total(epoch.epoch(), Table::Index).rows;
+    if count != expected {
+        let reason = format!("it has {count} rows, and there should be {expected}");
+        return Err(Error::corrupt("the index", reason));
+    }
+    found.sort_unstable_by(|left, right| left.id.cmp(&right.id));
+    Ok(found)
+}

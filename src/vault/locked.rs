@@ -1,0 +1,189 @@
+//! A vault without a key: what it says of itself, and how it is unlocked.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::header::{self, Intent};
+use super::unlocked::Unlocked;
+use super::{Options, Vault, VaultId};
+use crate::error::{Attempt, Error, Result};
+use crate::keys::{KeySource, Secrets, Slot, SlotFailure, SlotRow, VaultKey};
+use crate::store::{FilePlace, ReadRows, Store, Table};
+
+/// A vault whose file is known to be one, but for which no key was tried yet.
+///
+/// # Examples
+///
+/// ```
+/// use credb::{KeySource, LockedVault, NewKey, Options, Vault};
+///
+/// # fn main() -> credb::Result<()> {
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let path = dir.path().join("v.redb");
+/// # Vault::create(&path, &Options::new(), &NewKey::Hostname("host-a".into()))?;
+/// let locked = LockedVault::open(&path, &Options::new())?;
+/// assert_eq!(locked.slots()?.len(), 1);
+/// assert!(locked.unlock(&[KeySource::Hostname("host-b".into())]).is_err());
+/// let vault = locked.unlock(&[KeySource::Hostname("host-a".into())])?;
+/// # let _ = vault;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct LockedVault {
+    store: Arc<Store>,
+    id: VaultId,
+}
+
+impl LockedVault {
+    /// Opens the vault at a path, without a key and for reading.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::VaultNotFound`], [`Error::NotAVault`], [`Error::NewerFormat`],
+    /// [`Error::Corrupt`], [`Error::Busy`] (only if the file has to be repaired first),
+    /// [`Error::Io`] and [`Error::UnsupportedFileSystem`].
+    pub fn open(path: &Path, options: &Options) -> Result<Self> {
+        let place = FilePlace::find(path, options.file_systems())?;
+        let patience = options.patience(path);
+        let store = Store::open(Box::new(place), patience, options.lifetime())?;
+        let id = store.read(|rows| header::check(rows, store.path(), Intent::Read))?;
+        Ok(Self::of(Arc::new(store), id))
+    }
+
+    pub(super) fn of(store: Arc<Store>, id: VaultId) -> Self {
+        Self { store, id }
+    }
+
+    /// The full path of the vault's file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.store.path()
+    }
+
+    /// The vault's id, as the file says; nothing authenticates it until the vault is unlocked.
+    #[must_use]
+    pub fn vault_id(&self) -> VaultId {
+        self.id
+    }
+
+    /// The version of the file's format.
+    #[must_use]
+    pub fn format_version(&self) -> u32 {
+        header::FORMAT
+    }
+
+    /// The key slots, without their labels and times.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if one of them is damaged, and those of [`Vault::read`].
+    pub fn slots(&self) -> Result<Vec<Slot>> {
+        self.store.read(|rows| {
+            let slots = slot_rows(rows)?.into_iter().map(|(number, row)| {
+                let row = row.map_err(|reason| Error::corrupt(format!("slot {number}"), reason))?;
+                Ok(Slot { number, kind: row.kind, label: None, created_at: None })
+            });
+            slots.collect()
+        })
+    }
+
+    /// Unlocks the vault with the first of these keys that fits one of its slots. Each slot is
+    /// tried at most once with each key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Locked`] says what was tried and why it failed; [`Error::Corrupt`] if no slot
+    /// is left undamaged, and those of [`Vault::read`].
+    pub fn unlock(&self, keys: &[KeySource]) -> Result<Vault> {
+        let unlocked = self.store.read(|rows| {
+            let vault_key = find_key(rows, self.id, keys).map_err(|error| match error {
+                Error::Locked { attempts, .. } => {
+                    Error::Locked { path: self.path().to_owned(), attempts }
+                }
+                other => other,
+            })?;
+            Unlocked::new(self.path().to_owned(), vault_key, rows)
+        })?;
+        Ok(Vault::new(Arc::clone(&self.store), self.id, unlocked))
+    }
+}
+
+type NumberedSlot = (u32, Result<SlotRow, crate::codec::Malformed>);
+
+/// All slots in the order of their numbers, the damaged ones as the reason why.
+pub(super) fn slot_rows(rows: &dyn ReadRows) -> Result<Vec<NumberedSlot>> {
+    let mut slots = Vec::new();
+    rows.rows(Table::Slots, &[], &mut |key, value| {
+        let number = key.try_into().map(u32::from_be_bytes).unwrap_or_default();
+        slots.push((number, SlotRow::from_bytes(key, value)));
+        Ok(())
+    })?;
+    if slots.is_empty() {
+        return Err(Error::corrupt("the table of key slots", "it is empty"));
+    }
+    Ok(slots)
+}
+
+/// The vault key out of the first slot that one of the sources opens.
+fn find_key(rows: &dyn ReadRows, id: VaultId, sources: &[KeySource]) -> Result<VaultKey> {
+    let slots = slot_rows(rows)?;
+    if let [(number, Err(reason)), rest @ ..] = slots.as_slice()
+        && rest.iter().all(|(_, slot)| slot.is_err())
+    {
+        return Err(Error::corrupt(format!("slot {number}"), *reason));
+    }
+    let mut secrets = Secrets::default();
+    let mut attempts = Vec::new();
+    for (position, source) in sources.iter().enumerate() {
+        for slot in slots.iter().filter_map(|(_, slot)| slot.as_ref().ok()) {
+            if slot.kind != source.kind() {
+                continue;
+            }
+            let failed = match secrets.of(position, source) {
+                Err((reason, remedy)) => (reason.clone(), remedy.clone()),
+                Ok(secret) => match slot.unwrap_key(&id.0, secret) {
+                    Ok(key) => return Ok(key),
+                    Err(SlotFailure::WrongKey) => ("wrong key".to_owned(), None),
+                    Err(SlotFailure::Damaged(reason)) => {
+                        (format!("the slot is damaged: {reason}"), None)
+                    }
+                },
+            };
+            attempts.push(Attempt {
+                slot: Some(slot.number),
+                key: source.name(),
+                reason: failed.0,
+                remedy: failed.1,
+            });
+        }
+    }
+    attempts.extend(untried(&slots, sources, &attempts));
+    Err(Error::Locked { path: std::path::PathBuf::new(), attempts })
+}
+
+/// Why the remaining slots and sources came to nothing.
+fn untried(slots: &[NumberedSlot], sources: &[KeySource], tried: &[Attempt]) -> Vec<Attempt> {
+    let was_tried = |number: u32| tried.iter().any(|attempt| attempt.slot == Some(number));
+    let mut rest: Vec<Attempt> = slots
+        .iter()
+        .filter(|(number, _)| !was_tried(*number))
+        .map(|(number, slot)| {
+            let (key, reason) = match slot {
+                Ok(slot) => (slot.kind.to_string(), "no such key was given".to_owned()),
+                Err(reason) => ("any key".to_owned(), format!("the slot is damaged: {reason}")),
+            };
+            Attempt { slot: Some(*number), key, reason, remedy: None }
+        })
+        .collect();
+    let has_kind = |source: &KeySource| {
+        slots.iter().any(|(_, slot)| slot.as_ref().is_ok_and(|slot| slot.kind == source.kind()))
+    };
+    if let [only] = sources
+        && !has_kind(only)
+    {
+        let reason = format!("the vault has no {} slot", only.kind());
+        rest.push(Attempt { slot: None, key: only.name(), reason, remedy: None });
+    }
+    rest
+}

@@ -1,0 +1,213 @@
+//! The row of `manifest`: how many rows each table has, a secret sum over them, and how many
+//! writes the vault has seen. Kept up to date in each write, at a cost that does not depend on
+//! the number of rows.
+
+use chrono::{DateTime, Utc};
+use hmac::{Hmac, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+use crate::codec::{self, Binding, from_micros, micros};
+use crate::error::{Error, Result};
+use crate::keys::{EpochKeys, VaultKey};
+use crate::store::{ReadRows, Table, WriteRows};
+
+/// The row's key in the table.
+const KEY: &[u8] = b"manifest";
+
+/// Tables without an epoch, authenticated as a whole: they change seldom and are small.
+const FIXED: [Table; 4] = [Table::Header, Table::Slots, Table::Epochs, Table::Settings];
+
+/// A 256-bit number, little-endian; sums of row MACs are taken modulo 2^256.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Sum([u64; 4]);
+
+impl Sum {
+    /// Adds a row's MAC.
+    pub(crate) fn add(&mut self, mac: &[u8; 32]) {
+        let mut carry = false;
+        for (own, other) in self.0.iter_mut().zip(words(mac)) {
+            let (sum, first) = own.overflowing_add(other);
+            let (sum, second) = sum.overflowing_add(u64::from(carry));
+            (*own, carry) = (sum, first || second);
+        }
+    }
+
+    /// Takes a row's MAC off.
+    pub(crate) fn subtract(&mut self, mac: &[u8; 32]) {
+        let mut borrow = false;
+        for (own, other) in self.0.iter_mut().zip(words(mac)) {
+            let (rest, first) = own.overflowing_sub(other);
+            let (rest, second) = rest.overflowing_sub(u64::from(borrow));
+            (*own, borrow) = (rest, first || second);
+        }
+    }
+}
+
+fn words(mac: &[u8; 32]) -> impl Iterator<Item = u64> {
+    mac.chunks_exact(8)
+        .map(|bytes| bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)))
+}
+
+/// Rows and sum of one table in one epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Total {
+    pub(crate) rows: u64,
+    pub(crate) sum: Sum,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Wire {
+    generation: u64,
+    changed_at: i64,
+    /// Sorted by epoch and table; tables without rows are left out.
+    totals: Vec<(u32, u8, Total)>,
+    fixed: [u8; 32],
+}
+
+/// The manifest as it stands in a committed state or is to be written.
+#[derive(Debug, Clone)]
+pub(crate) struct Manifest {
+    wire: Wire,
+}
+
+impl Manifest {
+    /// That of a vault without rows yet.
+    pub(crate) fn new() -> Self {
+        Self { wire: Wire { generation: 0, changed_at: 0, totals: Vec::new(), fixed: [0; 32] } }
+    }
+
+    /// Reads the row.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`].
+    pub(crate) fn read(rows: &dyn ReadRows, key: &VaultKey) -> Result<Self> {
+        let damaged = |reason| Error::corrupt("the manifest row", reason);
+        let token = rows.row(Table::Manifest, KEY)?.ok_or_else(|| damaged("it is missing"))?;
+        let plaintext =
+            key.manifest().open(&token).ok_or_else(|| damaged("wrong key or altered"))?;
+        let wire = codec::decode(key.vault(), Binding::Manifest, &plaintext).map_err(damaged)?;
+        Ok(Self { wire })
+    }
+
+    /// Writes the row, one generation on.
+    pub(crate) fn write(
+        &mut self,
+        rows: &mut dyn WriteRows,
+        key: &VaultKey,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        self.wire.generation += 1;
+        self.wire.changed_at = micros(now);
+        let plaintext = codec::encode(key.vault(), Binding::Manifest, &self.wire);
+        rows.put(Table::Manifest, KEY, &key.manifest().seal(&plaintext))
+    }
+
+    /// Rises by one with each write.
+    pub(crate) fn generation(&self) -> u64 {
+        self.wire.generation
+    }
+
+    /// When the vault last changed.
+    pub(crate) fn changed_at(&self) -> Result<DateTime<Utc>> {
+        from_micros(self.wire.changed_at)
+            .map_err(|reason| Error::corrupt("the manifest row", reason))
+    }
+
+    /// The total of a table in an epoch.
+    pub(crate) fn total(&self, epoch: u32, table: Table) -> Total {
+        let key = (epoch, table as u8);
+        let found = self.wire.totals.iter().find(|(epoch, table, _)| (*epoch, *table) == key);
+        found.map_or_else(Total::default, |(_, _, total)| *total)
+    }
+
+    /// The rows of a table in all epochs.
+    pub(crate) fn rows(&self, table: Table) -> u64 {
+        let of_table = self.wire.totals.iter().filter(|(_, own, _)| *own == table as u8);
+        of_table.map(|(_, _, total)| total.rows).sum()
+    }
+
+    /// Replaces a row's share in its table's total; `None` stands for no row.
+    pub(crate) fn replace(
+        &mut self,
+        epoch: &EpochKeys,
+        table: Table,
+        key: &[u8],
+        (old, new): (Option<&[u8]>, Option<&[u8]>),
+    ) -> Result<()> {
+        let mut total = self.total(epoch.epoch(), table);
+        let mac = |stored| epoch.row_mac(table.name(), key, stored);
+        if let Some(stored) = old {
+            total.rows = total.rows.checked_sub(1).ok_or_else(|| {
+                Error::corrupt("the manifest row", "it counts fewer rows than there are")
+            })?;
+            total.sum.subtract(&mac(stored));
+        }
+        if let Some(stored) = new {
+            total.rows += 1;
+            total.sum.add(&mac(stored));
+        }
+        let place = (epoch.epoch(), table as u8);
+        self.wire.totals.retain(|(epoch, table, _)| (*epoch, *table) != place);
+        if total != Total::default() {
+            self.wire.totals.push((place.0, place.1, total));
+            self.wire.totals.sort_unstable_by_key(|(epoch, table, _)| (*epoch, *table));
+        }
+        Ok(())
+    }
+
+    /// Takes in the tables without an epoch as they stand now.
+    pub(crate) fn renew_fixed(&mut self, rows: &dyn ReadRows, key: &VaultKey) -> Result<()> {
+        self.wire.fixed = fixed_mac(rows, key)?;
+        Ok(())
+    }
+}
+
+/// HMAC over all rows of the tables without an epoch: table, key and value, each after its
+/// length.
+fn fixed_mac(rows: &dyn ReadRows, key: &VaultKey) -> Result<[u8; 32]> {
+    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(key.fixed_rows().as_slice()).expect("a key of any length");
+    let mut update = |bytes: &[u8]| {
+        mac.update(&(bytes.len() as u64).to_be_bytes());
+        mac.update(bytes);
+    };
+    for table in FIXED {
+        rows.rows(table, &[], &mut |row, value| {
+            update(table.name().as_bytes());
+            update(row);
+            update(value);
+            Ok(())
+        })?;
+    }
+    Ok(mac.finalize().into_bytes().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_added_and_taken_off_leaves_nothing() {
+        let macs = [[0xff; 32], [1; 32], [0x80; 32], [0; 32]];
+        let mut sum = Sum::default();
+        macs.iter().for_each(|mac| sum.add(mac));
+        assert_ne!(sum, Sum::default());
+        macs.iter().rev().for_each(|mac| sum.subtract(mac));
+        assert_eq!(sum, Sum::default());
+    }
+
+    #[test]
+    fn a_carry_runs_through_all_words() {
+        let mut one = [0; 32];
+        one[0] = 1;
+        let mut sum = Sum::default();
+        sum.add(&[0xff; 32]);
+        sum.add(&one);
+        assert_eq!(sum, Sum::default(), "2^256 is 0");
+        sum.subtract(&one);
+        assert_eq!(sum, Sum([u64::MAX; 4]));
+    }
+}

@@ -1,0 +1,50 @@
+//! The row of `settings`: what holds for the vault as a whole.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::codec::{self, Binding, from_micros, micros};
+use crate::error::{Error, Result};
+use crate::keys::VaultKey;
+use crate::seal::random;
+use crate::store::{ReadRows, Table};
+
+/// The row's key in the table.
+pub(super) const KEY: &[u8] = b"settings";
+
+/// Vault-wide settings.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Settings {
+    /// Random, renewed whenever a vault is restored: tells copies of one vault apart.
+    incarnation: [u8; 16],
+    created_at: i64,
+    /// Names and values, sorted by name.
+    entries: Vec<(String, String)>,
+}
+
+impl Settings {
+    pub(super) fn new(created_at: DateTime<Utc>) -> Self {
+        Self { incarnation: *random(), created_at: micros(created_at), entries: Vec::new() }
+    }
+
+    pub(super) fn seal(&self, key: &VaultKey) -> Vec<u8> {
+        key.settings().seal(&codec::encode(key.vault(), Binding::Settings, self))
+    }
+
+    /// Reads the row.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`].
+    pub(super) fn read(rows: &dyn ReadRows, key: &VaultKey) -> Result<Self> {
+        let damaged = |reason| Error::corrupt("the settings row", reason);
+        let token = rows.row(Table::Settings, KEY)?.ok_or_else(|| damaged("it is missing"))?;
+        let plaintext =
+            key.settings().open(&token).ok_or_else(|| damaged("wrong key or altered"))?;
+        codec::decode(key.vault(), Binding::Settings, &plaintext).map_err(damaged)
+    }
+
+    pub(super) fn created_at(&self) -> Result<DateTime<Utc>> {
+        from_micros(self.created_at).map_err(|reason| Error::corrupt("the settings row", reason))
+    }
+}

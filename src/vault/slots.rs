@@ -1,0 +1,122 @@
+//! Key slots of an unlocked vault: seen, added, removed.
+
+use chrono::{SubsecRound, Utc};
+
+use super::Vault;
+use super::header::{self, Intent};
+use super::locked::slot_rows;
+use super::manifest::Manifest;
+use crate::error::{Error, Result};
+use crate::keys::{NewKey, Slot, SlotDetails, SlotRow, VaultKey};
+use crate::store::{ReadRows, Table, Verdict, WriteRows};
+
+/// The most slots a vault may have.
+const MOST: usize = 32;
+
+/// The longest label in bytes.
+const LONGEST_LABEL: usize = 255;
+
+impl Vault {
+    /// The key slots with their labels, in the order of their numbers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if one of them is damaged, and those of [`Vault::read`].
+    pub fn slots(&self) -> Result<Vec<Slot>> {
+        self.store.read(|rows| {
+            self.keys.epoch(rows)?;
+            read(rows, self.keys.vault_key())
+        })
+    }
+
+    /// Adds a way of unlocking the vault. A secret that is made for it is durable before the
+    /// slot is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyUnusable`], [`Error::Invalid`], and those of [`Vault::write`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use credb::{KeySource, NewKey, Options, RecoveryCode, Vault};
+    /// # fn main() -> credb::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("v.redb");
+    /// let vault = Vault::create(&path, &Options::new(), &NewKey::Hostname("host-a".into()))?;
+    /// let code = RecoveryCode::generate();
+    /// vault.add_slot(&NewKey::Recovery(code.clone()), Some("in the safe"))?;
+    /// Vault::open(&path, &Options::new(), &[KeySource::Recovery(code)])?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn add_slot(&self, key: &NewKey, label: Option<&str>) -> Result<Slot> {
+        let label = label.filter(|label| !label.is_empty()).map(str::to_owned);
+        let length = label.as_ref().map_or(0, String::len);
+        if length > LONGEST_LABEL {
+            return Err(Error::too_large("label", length, LONGEST_LABEL, "bytes"));
+        }
+        let secret = key.secret()?;
+        let created_at = Utc::now().trunc_subsecs(6);
+        self.change_slots(|rows| {
+            let slots = slot_rows(rows)?;
+            if slots.len() >= MOST {
+                return Err(Error::too_large("key slots", slots.len() + 1, MOST, "entries"));
+            }
+            let number = slots.last().map_or(0, |(number, _)| *number) + 1;
+            let details = SlotDetails { label: label.clone(), created_at };
+            let vault_key = self.keys.vault_key();
+            let row = SlotRow::new(number, key.kind(), &secret, vault_key, &details);
+            rows.put(Table::Slots, &row.key(), &row.to_bytes())?;
+            let created_at = Some(created_at);
+            Ok(Slot { number, kind: key.kind(), label: label.clone(), created_at })
+        })
+    }
+
+    /// Removes a way of unlocking the vault. Copies made before, of the file or of its key, are
+    /// not revoked by that.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SlotNotFound`], [`Error::LastSlot`], and those of [`Vault::write`].
+    pub fn remove_slot(&self, slot: u32) -> Result<()> {
+        self.change_slots(|rows| {
+            let slots = slot_rows(rows)?;
+            if slots.iter().all(|(number, _)| *number != slot) {
+                return Err(Error::SlotNotFound { slot });
+            }
+            let usable = |(number, row): &&(u32, _)| *number != slot && Result::is_ok(row);
+            if !slots.iter().any(|entry| usable(&entry)) {
+                return Err(Error::LastSlot { slot });
+            }
+            rows.delete(Table::Slots, &slot.to_be_bytes())
+        })
+    }
+
+    /// Changes the table of slots, and the manifest with it.
+    fn change_slots<T>(&self, mut body: impl FnMut(&mut dyn WriteRows) -> Result<T>) -> Result<T> {
+        let now = Utc::now().trunc_subsecs(6);
+        let key = self.keys.vault_key();
+        self.store.write(|rows| {
+            header::check(rows, self.path(), Intent::Write)?;
+            self.keys.epoch(rows)?;
+            let mut manifest = Manifest::read(rows, key)?;
+            let value = body(rows)?;
+            manifest.renew_fixed(rows, key)?;
+            manifest.write(rows, key, now)?;
+            Ok(Verdict::Commit(value))
+        })
+    }
+}
+
+/// The slots as a user sees them.
+pub(super) fn read(rows: &dyn ReadRows, key: &VaultKey) -> Result<Vec<Slot>> {
+    let slots = slot_rows(rows)?.into_iter().map(|(number, row)| {
+        let damaged = |reason| Error::corrupt(format!("slot {number}"), reason);
+        let row = row.map_err(damaged)?;
+        let details = row.details(key).map_err(damaged)?;
+        let created_at = Some(details.created_at);
+        Ok(Slot { number, kind: row.kind, label: details.label, created_at })
+    });
+    slots.collect()
+}

@@ -1,0 +1,159 @@
+//! Several changes as one.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::header::{self, Intent};
+use super::manifest::Manifest;
+use super::snapshot::{open_record, stored_record};
+use super::unlocked::Unlocked;
+use crate::codec::{IndexRow, RecordRow, RecordState};
+use crate::credential::{Change, Condition, Credential, CredentialId, Edit, same_content};
+use crate::error::{Error, Result};
+use crate::keys::EpochKeys;
+use crate::seal::random;
+use crate::store::{ReadRows, Table, WriteRows};
+
+/// Several changes that happen together or not at all. Reads see the changes made so far.
+pub struct Transaction<'a> {
+    rows: &'a mut dyn WriteRows,
+    keys: &'a Unlocked,
+    epoch: Arc<EpochKeys>,
+    manifest: Manifest,
+    now: DateTime<Utc>,
+    changed: bool,
+}
+
+impl<'a> Transaction<'a> {
+    pub(super) fn begin(
+        rows: &'a mut dyn WriteRows,
+        keys: &'a Unlocked,
+        path: &Path,
+        now: DateTime<Utc>,
+    ) -> Result<Self> {
+        header::check(rows, path, Intent::Write)?;
+        let epoch = keys.epoch(rows)?;
+        let manifest = Manifest::read(rows, keys.vault_key())?;
+        Ok(Self { rows, keys, epoch, manifest, now, changed: false })
+    }
+
+    /// The credential of this id, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] and [`Error::Io`].
+    pub fn find(&self, id: &CredentialId) -> Result<Option<Credential>> {
+        Ok(match self.record(id)?.map(|row| row.state) {
+            Some(RecordState::Live(credential)) => Some(*credential),
+            _ => None,
+        })
+    }
+
+    /// Adds or updates a credential on a condition.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AlreadyExists`], [`Error::VersionMismatch`], [`Error::Invalid`],
+    /// [`Error::Corrupt`] and [`Error::Io`].
+    pub fn set_if(
+        &mut self,
+        id: &CredentialId,
+        edit: &Edit,
+        condition: Condition,
+    ) -> Result<Change> {
+        let before = self.record(id)?;
+        let (last_version, uid) =
+            before.as_ref().map_or_else(|| (0, *random()), |row| (row.version, row.uid));
+        let stored = match before.map(|row| row.state) {
+            Some(RecordState::Live(credential)) => Some(*credential),
+            _ => None,
+        };
+        condition.check(id, stored.as_ref().map_or(0, |_| last_version))?;
+        let credential = edit.apply(id, stored.as_ref(), last_version, self.now)?;
+        if let Some(stored) = stored.as_ref().filter(|stored| same_content(stored, &credential)) {
+            return Ok(change(stored, false, false));
+        }
+        let change = change(&credential, stored.is_none(), true);
+        self.put(uid, credential)?;
+        Ok(change)
+    }
+
+    /// Removes a credential on a condition.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::VersionMismatch`], [`Error::Corrupt`] and [`Error::Io`].
+    pub fn remove_if(&mut self, id: &CredentialId, condition: Condition) -> Result<()> {
+        let Some(row) = self.record(id)?.filter(|row| row.is_live()) else {
+            return Err(Error::NotFound { ids: vec![id.clone()] });
+        };
+        condition.check(id, row.version)?;
+        let tombstone = RecordRow { state: RecordState::Removed { at: self.now }, ..row };
+        let key = self.epoch.row_key(id);
+        let record = self.epoch.records.seal(&tombstone.encode(self.vault()));
+        self.replace(Table::Records, &key, Some(&record))?;
+        self.replace(Table::Index, &key, None)
+    }
+
+    /// Completes the transaction; whether there is anything to commit.
+    pub(super) fn finish(mut self) -> Result<bool> {
+        if self.changed {
+            self.manifest.write(self.rows, self.keys.vault_key(), self.now)?;
+        }
+        Ok(self.changed)
+    }
+
+    fn put(&mut self, uid: [u8; 16], credential: Credential) -> Result<()> {
+        let metadata = credential.metadata.clone();
+        let id = metadata.id.clone();
+        let version = metadata.version;
+        let index = IndexRow { uid, metadata };
+        let state = RecordState::Live(Box::new(credential));
+        let key = self.epoch.row_key(&id);
+        let record = RecordRow { id, uid, version, state };
+        let record = self.epoch.records.seal(&record.encode(self.vault()));
+        let index = self.epoch.index.seal(&index.encode(self.vault()));
+        self.replace(Table::Records, &key, Some(&record))?;
+        self.replace(Table::Index, &key, Some(&index))
+    }
+
+    /// Changes one row and the manifest with it.
+    fn replace(&mut self, table: Table, key: &[u8], new: Option<&[u8]>) -> Result<()> {
+        let old = self.rows.row(table, key)?;
+        self.manifest.replace(&self.epoch, table, key, (old.as_deref(), new))?;
+        self.changed = true;
+        match new {
+            Some(value) => self.rows.put(table, key, value),
+            None => self.rows.delete(table, key),
+        }
+    }
+
+    fn record(&self, id: &CredentialId) -> Result<Option<RecordRow>> {
+        let rows: &dyn ReadRows = self.rows;
+        let stored = stored_record(rows, &self.epoch, id)?;
+        stored.map(|stored| open_record(self.keys, &self.epoch, id, &stored)).transpose()
+    }
+
+    fn vault(&self) -> &[u8; 16] {
+        self.keys.vault_key().vault()
+    }
+}
+
+fn change(credential: &Credential, created: bool, changed: bool) -> Change {
+    let metadata = &credential.metadata;
+    Change {
+        id: metadata.id.clone(),
+        version: metadata.version,
+        created,
+        changed,
+        updated_at: metadata.updated_at,
+    }
+}
+
+impl std::fmt::Debug for Transaction<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Transaction")
+    }
+}

@@ -267,6 +267,18 @@ impl Edit {
         Ok(Credential { metadata, password, fields })
     }
 
+    /// Whether this edit would change more than times and version of what is stored.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] as for [`Self::apply`].
+    pub(crate) fn would_change(&self, stored: &Credential) -> Result<bool> {
+        let old = &stored.metadata;
+        // The version plays no part, and one at its limit can be compared too.
+        let after = self.apply(&old.id, Some(stored), 0, old.updated_at)?;
+        Ok(!same_content(&after, stored))
+    }
+
     fn new_password(&self, stored: Option<&Credential>) -> Result<Secret> {
         let stored = stored.map(|credential| credential.password.clone());
         let password = self
@@ -281,7 +293,8 @@ impl Edit {
     }
 
     fn new_tags(&self, old: Option<&Metadata>) -> Result<Vec<String>> {
-        let tags = self.tags.apply(old.map(|metadata| metadata.tags.clone())).unwrap_or_default();
+        let tags =
+            self.tags.apply(old.map(|metadata| metadata.tags.clone())).unwrap_or_default();
         if tags.len() > limits::TAGS {
             return Err(Error::too_large("tags", tags.len(), limits::TAGS, "entries"));
         }
@@ -342,10 +355,7 @@ fn check_field_name(name: &str) -> Result<()> {
         return Err(Error::invalid("field name", "has a control character"));
     }
     if BUILT_IN_FIELDS.contains(&name) {
-        return Err(Error::invalid(
-            format!("field name \"{name}\""),
-            "is that of a built-in field",
-        ));
+        return Err(Error::invalid(format!("field name \"{name}\""), "is that of a built-in field"));
     }
     Ok(())
 }
@@ -385,6 +395,16 @@ mod tests {
     }
 
     #[test]
+    fn an_edit_that_sets_what_is_stored_changes_nothing() {
+        let edit = Edit::new().username("u").password("p").field("k", "v");
+        let stored = edit.apply(&id(), None, 0, Utc::now()).unwrap();
+        assert!(!edit.would_change(&stored).unwrap());
+        assert!(edit.clone().password("q").would_change(&stored).unwrap());
+        assert!(edit.clone().unset_field("k").would_change(&stored).unwrap());
+        assert!(edit.tags(["t"]).would_change(&stored).unwrap());
+    }
+
+    #[test]
     fn an_empty_password_needs_to_be_asked_for() {
         let now = Utc::now();
         assert!(Edit::new().password("").apply(&id(), None, 0, now).is_err());
@@ -400,11 +420,9 @@ mod tests {
         assert!(apply(Edit::new().username("x".repeat(1_025))).is_err());
         assert!(apply(Edit::new().tags((0..33).map(|n| n.to_string()))).is_err());
         assert!(apply(Edit::new().field("password", "x")).is_err());
-        let values = |count| {
-            (0..count).fold(Edit::new(), |edit, n| {
-                edit.field(format!("f{n}"), vec![0; limits::FIELD].as_slice())
-            })
-        };
+        let values = |count| (0..count).fold(Edit::new(), |edit, n| {
+            edit.field(format!("f{n}"), vec![0; limits::FIELD].as_slice())
+        });
         assert!(apply(values(16)).is_ok());
         assert!(apply(values(17)).is_err());
     }

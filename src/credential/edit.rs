@@ -152,7 +152,7 @@ impl Edit {
         self
     }
 
-    /// Sets, clears or keeps the expiry.
+    /// Sets, clears or keeps the expiry, to the second.
     #[must_use]
     pub fn expires_at(mut self, patch: Patch<DateTime<Utc>>) -> Self {
         self.expires_at = patch;
@@ -259,7 +259,7 @@ impl Edit {
             expires_at: self
                 .expires_at
                 .apply(old.and_then(|m| m.expires_at))
-                .map(|expiry| expiry.trunc_subsecs(6)),
+                .map(|expiry| expiry.trunc_subsecs(0)),
             version: last_version
                 .checked_add(1)
                 .ok_or_else(|| Error::invalid("version", "cannot rise any further"))?,
@@ -293,8 +293,7 @@ impl Edit {
     }
 
     fn new_tags(&self, old: Option<&Metadata>) -> Result<Vec<String>> {
-        let tags =
-            self.tags.apply(old.map(|metadata| metadata.tags.clone())).unwrap_or_default();
+        let tags = self.tags.apply(old.map(|metadata| metadata.tags.clone())).unwrap_or_default();
         if tags.len() > limits::TAGS {
             return Err(Error::too_large("tags", tags.len(), limits::TAGS, "entries"));
         }
@@ -355,7 +354,10 @@ fn check_field_name(name: &str) -> Result<()> {
         return Err(Error::invalid("field name", "has a control character"));
     }
     if BUILT_IN_FIELDS.contains(&name) {
-        return Err(Error::invalid(format!("field name \"{name}\""), "is that of a built-in field"));
+        return Err(Error::invalid(
+            format!("field name \"{name}\""),
+            "is that of a built-in field",
+        ));
     }
     Ok(())
 }
@@ -420,9 +422,11 @@ mod tests {
         assert!(apply(Edit::new().username("x".repeat(1_025))).is_err());
         assert!(apply(Edit::new().tags((0..33).map(|n| n.to_string()))).is_err());
         assert!(apply(Edit::new().field("password", "x")).is_err());
-        let values = |count| (0..count).fold(Edit::new(), |edit, n| {
-            edit.field(format!("f{n}"), vec![0; limits::FIELD].as_slice())
-        });
+        let values = |count| {
+            (0..count).fold(Edit::new(), |edit, n| {
+                edit.field(format!("f{n}"), vec![0; limits::FIELD].as_slice())
+            })
+        };
         assert!(apply(values(16)).is_ok());
         assert!(apply(values(17)).is_err());
     }

@@ -446,7 +446,7 @@ impl From<OutOfTime> for BackendError {
 }
 
 fn is_time_out(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|cause| cause.is::<LockTimeout>())
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<LockTimeout>)
 }
 
 /// The bytes of redb's header page, whose last write decides a commit.

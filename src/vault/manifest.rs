@@ -193,9 +193,13 @@ mod tests {
     fn what_is_added_and_taken_off_leaves_nothing() {
         let macs = [[0xff; 32], [1; 32], [0x80; 32], [0; 32]];
         let mut sum = Sum::default();
-        macs.iter().for_each(|mac| sum.add(mac));
+        for mac in &macs {
+            sum.add(mac);
+        }
         assert_ne!(sum, Sum::default());
-        macs.iter().rev().for_each(|mac| sum.subtract(mac));
+        for mac in macs.iter().rev() {
+            sum.subtract(mac);
+        }
         assert_eq!(sum, Sum::default());
     }
 

@@ -36,7 +36,8 @@ fn replace(vault: &Vault, table: Table, key: &[u8], value: Option<&[u8]>) {
     result.unwrap();
 }
 
-fn assert_damaged<T: fmt::Debug>(result: Result<T>) {
+fn assert_damaged<T: fmt::Debug>(result: impl Into<Result<T>>) {
+    let result = result.into();
     assert!(matches!(result, Err(Error::Corrupt { .. })), "{result:?}");
 }
 

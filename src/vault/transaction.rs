@@ -86,7 +86,7 @@ impl<'a> Transaction<'a> {
     ///
     /// [`Error::NotFound`], [`Error::VersionMismatch`], [`Error::Corrupt`] and [`Error::Io`].
     pub fn remove_if(&mut self, id: &CredentialId, condition: Condition) -> Result<()> {
-        let Some(row) = self.record(id)?.filter(|row| row.is_live()) else {
+        let Some(row) = self.record(id)?.filter(RecordRow::is_live) else {
             return Err(Error::NotFound { ids: vec![id.clone()] });
         };
         condition.check(id, row.version)?;

@@ -1,11 +1,19 @@
-//! Directories that only their owner enters, and directory entries that survive a power loss.
+//! Files and directory entries that appear whole and survive a power loss.
+//!
+//! Every change of a directory entry that a vault depends on goes through here, so that the
+//! crash simulator sees them all.
 
-use std::fs::{self, DirBuilder, File};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 
+use tempfile::NamedTempFile;
+
 use crate::error::{Error, Result};
+#[cfg(feature = "simulate")]
+use crate::simulate;
 
 /// The directory that a path's last part is in; `.` for a bare name.
 pub(crate) fn parent(path: &Path) -> &Path {
@@ -30,7 +38,7 @@ pub(crate) fn create_private_directory(directory: &Path) -> Result<()> {
     }
     match DirBuilder::new().mode(0o700).create(directory) {
         Ok(()) => {
-            fs::set_permissions(directory, fs::Permissions::from_mode(0o700))
+            fs::set_permissions(directory, Permissions::from_mode(0o700))
                 .map_err(Error::io("set the permissions of", directory))?;
             sync_directory(above)
         }
@@ -45,6 +53,140 @@ pub(crate) fn create_private_directory(directory: &Path) -> Result<()> {
 ///
 /// [`Error::Io`].
 pub(crate) fn sync_directory(directory: &Path) -> Result<()> {
+    #[cfg(feature = "simulate")]
+    simulate::observe(|| simulate::Event::SyncDirectory { path: directory.to_owned() });
     let sync = || File::open(directory)?.sync_all();
     sync().map_err(Error::io("sync", directory))
+}
+
+/// Gives a file a second name, in place of nothing. Durable with the directory's next sync.
+///
+/// # Errors
+///
+/// [`Error::Io`].
+pub(crate) fn link(path: &Path, second: &Path) -> Result<()> {
+    fs::hard_link(path, second).map_err(Error::io("keep a copy as", second))?;
+    #[cfg(feature = "simulate")]
+    simulate::observe(|| simulate::Event::link(second));
+    Ok(())
+}
+
+/// A file under a temporary name (0600, whatever the umask), to be filled and then placed under
+/// its own. Removed if it is dropped before.
+#[derive(Debug)]
+pub(crate) struct Draft(NamedTempFile);
+
+impl Draft {
+    /// A draft of the file at `path`, in the same directory.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub(crate) fn of(path: &Path) -> Result<Self> {
+        let directory = parent(path);
+        let mut prefix = OsString::from(".");
+        prefix.push(path.file_name().unwrap_or(OsStr::new("credb")));
+        prefix.push(".");
+        let failed = || Error::io("create a file in", directory);
+        let file = tempfile::Builder::new()
+            .prefix(&prefix)
+            .suffix(".new")
+            .permissions(Permissions::from_mode(0o600))
+            .tempfile_in(directory)
+            .map_err(failed())?;
+        file.as_file().set_permissions(Permissions::from_mode(0o600)).map_err(failed())?;
+        #[cfg(feature = "simulate")]
+        simulate::observe(|| simulate::Event::link(file.path()));
+        Ok(Self(file))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Writes the whole contents of a draft that is still empty.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub(crate) fn write(&self, contents: &[u8]) -> Result<()> {
+        self.file().write_all_at(contents, 0).map_err(Error::io("write", self.path()))?;
+        #[cfg(feature = "simulate")]
+        simulate::observe(|| simulate::Event::write(self.file(), contents));
+        Ok(())
+    }
+
+    pub(crate) fn file(&self) -> &File {
+        self.0.as_file()
+    }
+
+    /// A second description of the draft's file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub(crate) fn reopen(&self) -> Result<File> {
+        self.0.reopen().map_err(Error::io("open", self.path()))
+    }
+
+    /// Makes the contents durable.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub(crate) fn sync(&self) -> Result<()> {
+        #[cfg(feature = "simulate")]
+        simulate::observe(|| simulate::Event::sync(self.file()));
+        self.file().sync_all().map_err(Error::io("sync", self.path()))
+    }
+
+    /// Gives the draft the owner, group and mode of another file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if they cannot be had.
+    pub(crate) fn adopt(&self, other: &Path) -> Result<()> {
+        let failed = || Error::io("keep the owner and mode of", other);
+        let model = fs::metadata(other).map_err(failed())?;
+        let own = self.file().metadata().map_err(failed())?;
+        if (model.uid(), model.gid()) != (own.uid(), own.gid()) {
+            let owner = rustix::fs::Uid::from_raw(model.uid());
+            let group = rustix::fs::Gid::from_raw(model.gid());
+            rustix::fs::fchown(self.file(), Some(owner), Some(group))
+                .map_err(|error| failed()(error.into()))?;
+        }
+        self.file().set_permissions(model.permissions()).map_err(failed())
+    }
+
+    /// Places the draft where nothing is; `false` if something is. Durable when this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub(crate) fn place(self, path: &Path) -> Result<bool> {
+        #[cfg(feature = "simulate")]
+        let from = self.path().to_owned();
+        match self.0.persist_noclobber(path) {
+            Ok(_) => {}
+            Err(error) if error.error.kind() == ErrorKind::AlreadyExists => return Ok(false),
+            Err(error) => return Err(Error::io("create", path)(error.error)),
+        }
+        #[cfg(feature = "simulate")]
+        simulate::observe(|| simulate::Event::rename(&from, path));
+        sync_directory(parent(path)).map(|()| true)
+    }
+
+    /// Places the draft in place of whatever file is there. Durable when this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub(crate) fn replace(self, path: &Path) -> Result<()> {
+        #[cfg(feature = "simulate")]
+        let from = self.path().to_owned();
+        self.0.persist(path).map_err(|error| Error::io("replace", path)(error.error))?;
+        #[cfg(feature = "simulate")]
+        simulate::observe(|| simulate::Event::rename(&from, path));
+        sync_directory(parent(path))
+    }
 }

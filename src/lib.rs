@@ -35,6 +35,8 @@ mod keys;
 pub mod location;
 mod seal;
 mod secret;
+#[cfg(feature = "simulate")]
+pub mod simulate;
 mod store;
 mod vault;
 
@@ -45,4 +47,8 @@ pub use error::{Attempt, Error, Result};
 pub use keys::{KeySource, NewKey, RecoveryCode, Slot, SlotKind};
 pub use secret::Secret;
 pub use store::inside_store_call;
-pub use vault::{Info, LockedVault, Options, Query, Snapshot, Transaction, Vault, VaultId};
+pub use vault::{
+    Backup, Checked, Compaction, Damage, Info, LockedVault, Lost, Options, Overwrite, Progress,
+    Query, Restored, Salvaged, Since, Snapshot, StateToken, Transaction, Vault, VaultId,
+    Verification,
+};

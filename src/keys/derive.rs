@@ -34,6 +34,11 @@ impl VaultKey {
         Self { vault, key }
     }
 
+    /// The same key once more.
+    pub(crate) fn again(&self) -> Self {
+        Self { vault: self.vault, key: self.key.clone() }
+    }
+
     pub(crate) fn vault(&self) -> &[u8; 16] {
         &self.vault
     }
@@ -65,6 +70,11 @@ impl VaultKey {
     /// Authenticates the rows of the tables without an epoch.
     pub(crate) fn fixed_rows(&self) -> Key {
         derive(self.key.as_slice(), &self.vault, "credb/1 fixed rows")
+    }
+
+    /// Authenticates state tokens.
+    pub(crate) fn state(&self) -> Key {
+        derive(self.key.as_slice(), &self.vault, "credb/1 state")
     }
 
     fn sealer(&self, info: &str) -> Sealer {

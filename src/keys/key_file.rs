@@ -3,15 +3,15 @@
 //! Refuses files that others can read, as ssh does, and never replaces one.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
-use crate::files::{create_private_directory, parent, sync_directory};
+use crate::files::{Draft, create_private_directory, parent, sync_directory};
 use crate::seal::{Key, random, take_key};
 
 /// The most bytes a key file may have.
@@ -103,23 +103,13 @@ pub(super) fn create_or_read(name: &str, path: &Path) -> Result<Key> {
     let directory = parent(path);
     create_private_directory(directory)?;
     if fs::symlink_metadata(path).is_err() {
-        let failed = |source| Error::Io { action: "write", path: path.to_owned(), source };
         let key: Key = random();
-        let mut file = tempfile::Builder::new()
-            .prefix(".credb-key.")
-            .permissions(fs::Permissions::from_mode(0o600))
-            .tempfile_in(directory)
-            .map_err(failed)?;
         let text = Zeroizing::new(BASE64.encode(key.as_slice()) + "\n");
-        file.as_file().set_permissions(fs::Permissions::from_mode(0o600)).map_err(failed)?;
-        file.write_all(text.as_bytes()).map_err(failed)?;
-        file.as_file().sync_all().map_err(failed)?;
-        match file.persist_noclobber(path) {
-            Ok(_) => {}
-            // Somebody else made it meanwhile: theirs counts.
-            Err(error) if error.error.kind() == ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(failed(error.error)),
-        }
+        let draft = Draft::of(path)?;
+        draft.write(text.as_bytes())?;
+        draft.sync()?;
+        // If somebody else made it meanwhile, theirs counts.
+        draft.place(path)?;
     }
     // Also for a file that somebody else made a moment ago: the caller relies on it.
     sync_directory(directory)?;
@@ -147,6 +137,8 @@ fn unusable(name: &str, path: &Path, reason: String, remedy: Option<String>) -> 
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]

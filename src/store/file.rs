@@ -1,6 +1,5 @@
 //! The vault's file: placing, opening, watching, and the turnstile beside it.
 
-use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
@@ -12,7 +11,7 @@ use super::patience::Budget;
 use super::redb::{Engine, OpenFailure};
 use super::{Verdict, WriteRows, turnstile_path};
 use crate::error::{Error, Result};
-use crate::files::{create_private_directory, parent, sync_directory};
+use crate::files::{Draft, create_private_directory, parent};
 
 /// Whether a file is opened to be changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -231,9 +230,9 @@ fn lock(file: File, path: &Path, budget: &Budget) -> Result<File> {
     }
 }
 
-/// Makes a vault at `path`, whole or not at all, in place of nothing: under a temporary name
-/// first, synced, then linked to its name. `body` writes its first rows. Durable when this
-/// returns. Directories above it are made where they are missing, for their owner only.
+/// Makes a vault at `path`, whole or not at all, in place of nothing. `body` writes its first
+/// rows. Durable when this returns. Directories above it are made where they are missing, for
+/// their owner only.
 ///
 /// # Errors
 ///
@@ -241,34 +240,34 @@ fn lock(file: File, path: &Path, budget: &Budget) -> Result<File> {
 pub(crate) fn create(
     path: &Path,
     file_systems: FileSystems,
-    mut body: impl FnMut(&mut dyn WriteRows) -> Result<()>,
+    body: impl FnMut(&mut dyn WriteRows) -> Result<()>,
 ) -> Result<()> {
-    let directory = parent(path);
-    create_private_directory(directory)?;
-    let mut prefix = OsString::from(".");
-    prefix.push(path.file_name().unwrap_or_default());
-    prefix.push(".");
-    let file = tempfile::Builder::new()
-        .prefix(&prefix)
-        .suffix(".new")
-        .permissions(fs::Permissions::from_mode(0o600))
-        .tempfile_in(directory)
-        .map_err(Error::io("create a file in", directory))?;
-    let failed = || Error::io("write", path);
-    let handle = file.reopen().map_err(failed())?;
-    handle.set_permissions(fs::Permissions::from_mode(0o600)).map_err(failed())?;
-    check_file_system(&handle, path, file_systems)?;
-    let engine = Engine::create(Medium::File(handle), path).map_err(only_known)?;
+    create_private_directory(parent(path))?;
+    if build(path, file_systems, body)?.place(path)? {
+        return Ok(());
+    }
+    Err(Error::VaultExists { path: path.to_owned() })
+}
+
+/// A whole and synced file with the rows that `body` writes, still under a temporary name beside
+/// `path`.
+///
+/// # Errors
+///
+/// [`Error::Io`], [`Error::UnsupportedFileSystem`] and those of `body`.
+pub(crate) fn build(
+    path: &Path,
+    file_systems: FileSystems,
+    mut body: impl FnMut(&mut dyn WriteRows) -> Result<()>,
+) -> Result<Draft> {
+    let draft = Draft::of(path)?;
+    check_file_system(draft.file(), path, file_systems)?;
+    let medium = Medium::File(draft.reopen()?);
+    let engine = Engine::create(medium, path).map_err(only_known)?;
     engine.write(&mut |rows| body(rows).map(Verdict::Commit)).map_err(only_known)?;
     drop(engine);
-    file.as_file().sync_all().map_err(failed())?;
-    match file.persist_noclobber(path) {
-        Ok(_) => sync_directory(directory),
-        Err(error) if error.error.kind() == ErrorKind::AlreadyExists => {
-            Err(Error::VaultExists { path: path.to_owned() })
-        }
-        Err(error) => Err(failed()(error.error)),
-    }
+    draft.sync()?;
+    Ok(draft)
 }
 
 /// The error of an engine on a file that nobody else knows.

@@ -4,6 +4,7 @@
 //! the transaction and may run again, so that an engine that detects conflicts fits here too.
 
 mod file;
+mod leaf;
 mod patience;
 mod redb;
 
@@ -14,7 +15,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 
 use self::file::{Access, Identity, Place};
-pub(crate) use self::file::{FilePlace, FileSystems, create};
+pub(crate) use self::file::{FilePlace, FileSystems, build, create};
+pub(crate) use self::leaf::scan;
 use self::patience::Budget;
 pub(crate) use self::patience::Patience;
 pub use self::redb::inside_store_call;
@@ -183,18 +185,54 @@ impl Store {
         mut body: impl FnMut(&mut dyn WriteRows) -> Result<Verdict<T>>,
     ) -> Result<T> {
         let budget = self.begin()?;
+        self.alone(&budget, || {
+            loop {
+                let opened = self.opened_for_writing(&budget)?;
+                let place = self.place.as_ref();
+                let mut checked = |rows: &mut dyn WriteRows| {
+                    // Whoever does not queue at our turnstile may have replaced the file while
+                    // we waited for the engine's own lock: a commit to it would be lost.
+                    let replaced = place.identity()? != opened.identity;
+                    if replaced { Ok(Verdict::Rollback(None)) } else { body(rows).map(some) }
+                };
+                let result = opened.engine.write(&mut checked);
+                if !matches!(result, Ok(Some(_))) || self.lifetime == Lifetime::OneShot {
+                    self.forget(&opened);
+                    opened.close();
+                }
+                if let Some(value) = result.map_err(|failure| self.failed(failure, &budget))? {
+                    return Ok(value);
+                }
+            }
+        })
+    }
+
+    /// Checks the whole file, page by page: whether nothing had to be repaired. No other process
+    /// writes meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::write`].
+    pub(crate) fn check_structure(&self) -> Result<bool> {
+        let budget = self.begin()?;
+        self.alone(&budget, || {
+            let opened = self.try_open(Access::Write, &budget);
+            let checked = opened.and_then(|opened| match Arc::into_inner(opened.engine) {
+                Some(engine) => engine.check_structure(),
+                None => Err(OpenFailure::Known(Error::Poisoned)),
+            });
+            checked.map_err(|failure| self.failed(failure, &budget))
+        })
+    }
+
+    /// Runs `call` alone among the writers of this process, and then of all processes.
+    fn alone<T>(&self, budget: &Arc<Budget>, call: impl FnOnce() -> Result<T>) -> Result<T> {
         budget.enter(|| {
             let _alone = budget
                 .spend(|left| self.writers.try_lock_for(left))
                 .ok_or_else(|| budget.exhausted())?;
-            let _turn = self.place.turnstile(&budget)?;
-            let opened = self.opened_for_writing(&budget)?;
-            let result = opened.engine.write(&mut body);
-            if result.is_err() || self.lifetime == Lifetime::OneShot {
-                self.forget(&opened);
-                opened.close();
-            }
-            result.map_err(|failure| self.failed(failure, &budget))
+            let _turn = self.place.turnstile(budget)?;
+            call()
         })
     }
 
@@ -212,12 +250,13 @@ impl Store {
     /// The open engine, or a new one if there is none or the file was replaced.
     fn opened(&self, budget: &Budget) -> Result<Opened> {
         let current = self.place.identity()?;
-        let mut open = self.open.lock();
-        if let Some(opened) = open.as_ref().filter(|opened| opened.identity == current) {
-            return Ok(opened.clone());
+        let known = self.open.lock().clone();
+        if let Some(opened) = known.filter(|opened| opened.identity == current) {
+            return Ok(opened);
         }
+        // Not under the lock: this may wait for other processes.
         let opened = self.open_reader(budget)?;
-        *open = Some(opened.clone());
+        *self.open.lock() = Some(opened.clone());
         Ok(opened)
     }
 
@@ -316,6 +355,40 @@ impl Opened {
     fn close(self) {
         // What was committed is durable already; a close that fails leaves the file for repair.
         drop(self.engine);
+    }
+}
+
+/// Runs `swap`, which replaces the file at `path`, while no other process can commit to that
+/// file, whatever state it is in.
+///
+/// # Errors
+///
+/// [`Error::Busy`], [`Error::Io`] and those of `swap`.
+pub(crate) fn replace(
+    path: &Path,
+    file_systems: FileSystems,
+    patience: Patience,
+    mut swap: impl FnMut() -> Result<()>,
+) -> Result<()> {
+    let place = FilePlace::find(path, file_systems)?;
+    match Store::open(Box::new(place), patience.clone(), Lifetime::OneShot) {
+        // A transaction that changes nothing keeps every other writer out.
+        Ok(store) => store.write(|_| swap().map(Verdict::Rollback)),
+        // A file that is no vault any more has no writers but those at the turnstile.
+        Err(Error::Corrupt { .. } | Error::NotAVault { .. }) => {
+            let place = FilePlace::find(path, file_systems)?;
+            let budget = patience.budget();
+            let _turn = place.turnstile(&budget)?;
+            swap()
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn some<T>(verdict: Verdict<T>) -> Verdict<Option<T>> {
+    match verdict {
+        Verdict::Commit(value) => Verdict::Commit(Some(value)),
+        Verdict::Rollback(value) => Verdict::Rollback(Some(value)),
     }
 }
 

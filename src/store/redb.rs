@@ -24,6 +24,8 @@ use super::file::{Access, Medium};
 use super::patience::{Budget, OutOfTime};
 use super::{ReadRows, Table, Verdict, Visit, WriteRows};
 use crate::error::{Error, Result};
+#[cfg(feature = "simulate")]
+use crate::simulate;
 
 /// Pages kept in memory for one open file, in bytes; redb's own default is 1 GiB.
 const CACHE: usize = 32 * 1_048_576;
@@ -104,10 +106,21 @@ impl Engine {
         path: &Path,
     ) -> Result<Self, OpenFailure> {
         let doubt = Arc::new(AtomicBool::new(false));
+        #[cfg(feature = "simulate")]
+        let file = {
+            let Medium::File(file) = &medium;
+            simulate::inode_of(file)
+        };
         let inner: Box<dyn StorageBackend> = match medium {
             Medium::File(file) => Box::new(FileBackend::new(file).map_err(|e| opening(e, path))?),
         };
-        let backend = Backend { inner, empty, doubt: Arc::clone(&doubt) };
+        let backend = Backend {
+            inner,
+            empty,
+            doubt: Arc::clone(&doubt),
+            #[cfg(feature = "simulate")]
+            file,
+        };
         let mut builder = Builder::new();
         builder.set_cache_size(CACHE).set_concurrency_mode(ConcurrencyMode::MultiWriter);
         let handle = contained(|| {
@@ -178,6 +191,18 @@ impl Engine {
                     Err(OpenFailure::Known(error))
                 }
             }
+        })
+    }
+
+    /// Checks the whole file, page by page: whether nothing had to be repaired. Waits for a
+    /// writer, and lets none write meanwhile.
+    pub(super) fn check_structure(mut self) -> Result<bool, OpenFailure> {
+        let path = self.path.clone();
+        contained(|| match &mut self.handle {
+            Some(Handle::Writer(database)) => {
+                inside(|| database.check_integrity()).map_err(|error| opening(error, &path))
+            }
+            _ => Err(OpenFailure::Known(Error::Poisoned)),
         })
     }
 
@@ -425,6 +450,8 @@ struct Backend {
     inner: Box<dyn StorageBackend>,
     empty: EmptyFile,
     doubt: Arc<AtomicBool>,
+    #[cfg(feature = "simulate")]
+    file: simulate::Inode,
 }
 
 /// The cause in the error of a lock that was not to be had in time.
@@ -466,14 +493,24 @@ impl StorageBackend for Backend {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
+        #[cfg(feature = "simulate")]
+        simulate::observe(|| simulate::Event::SetLength { file: self.file, length: len });
         self.inner.set_len(len)
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        #[cfg(feature = "simulate")]
+        simulate::observe(|| simulate::Event::Sync { file: self.file });
         self.inner.sync_data().inspect_err(|_| self.doubt.store(true, Ordering::Release))
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        #[cfg(feature = "simulate")]
+        simulate::observe(|| simulate::Event::Write {
+            file: self.file,
+            offset,
+            data: data.to_vec(),
+        });
         self.inner.write(offset, data).inspect_err(|_| {
             if offset < HEADER {
                 self.doubt.store(true, Ordering::Release);

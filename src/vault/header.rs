@@ -11,7 +11,7 @@ pub(super) const FORMAT: u32 = 1;
 
 const FORMAT_ROW: &[u8] = b"format";
 const FEATURES_ROW: &[u8] = b"features";
-const VAULT_ROW: &[u8] = b"vault";
+pub(super) const VAULT_ROW: &[u8] = b"vault";
 
 /// Feature bits that this program knows. Unknown *compatible* bits change nothing for it, with
 /// unknown *read-compatible* ones it may read only, with unknown *incompatible* ones nothing.

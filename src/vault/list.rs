@@ -103,7 +103,7 @@ pub(super) fn list(
     let mut found = Vec::new();
     let mut count = 0;
     rows.rows(Table::Index, &epoch.prefix(), &mut |key, stored| {
-        let row = open_index(keys, epoch, key, stored)?;
+        let row = open_index(keys.vault_key().vault(), epoch, key, stored)?;
         count += 1;
         if query.matches(&row.metadata) {
             found.push(row.metadata);

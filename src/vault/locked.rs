@@ -8,7 +8,7 @@ use super::unlocked::Unlocked;
 use super::{Options, Vault, VaultId};
 use crate::error::{Attempt, Error, Result};
 use crate::keys::{KeySource, Secrets, Slot, SlotFailure, SlotRow, VaultKey};
-use crate::store::{FilePlace, ReadRows, Store, Table};
+use crate::store::{FilePlace, FileSystems, ReadRows, Store, Table};
 
 /// A vault whose file is known to be one, but for which no key was tried yet.
 ///
@@ -31,8 +31,9 @@ use crate::store::{FilePlace, ReadRows, Store, Table};
 /// ```
 #[derive(Debug)]
 pub struct LockedVault {
-    store: Arc<Store>,
-    id: VaultId,
+    pub(super) store: Arc<Store>,
+    pub(super) id: VaultId,
+    pub(super) file_systems: FileSystems,
 }
 
 impl LockedVault {
@@ -48,11 +49,11 @@ impl LockedVault {
         let patience = options.patience(path);
         let store = Store::open(Box::new(place), patience, options.lifetime())?;
         let id = store.read(|rows| header::check(rows, store.path(), Intent::Read))?;
-        Ok(Self::of(Arc::new(store), id))
+        Ok(Self::of(Arc::new(store), id, options.file_systems()))
     }
 
-    pub(super) fn of(store: Arc<Store>, id: VaultId) -> Self {
-        Self { store, id }
+    pub(super) fn of(store: Arc<Store>, id: VaultId, file_systems: FileSystems) -> Self {
+        Self { store, id, file_systems }
     }
 
     /// The full path of the vault's file.
@@ -105,7 +106,7 @@ impl LockedVault {
             })?;
             Unlocked::new(self.path().to_owned(), vault_key, rows)
         })?;
-        Ok(Vault::new(Arc::clone(&self.store), self.id, unlocked))
+        Ok(Vault::new(self, unlocked))
     }
 }
 
@@ -140,26 +141,32 @@ fn find_key(rows: &dyn ReadRows, id: VaultId, sources: &[KeySource]) -> Result<V
             if slot.kind != source.kind() {
                 continue;
             }
-            let failed = match secrets.of(position, source) {
-                Err((reason, remedy)) => (reason.clone(), remedy.clone()),
-                Ok(secret) => match slot.unwrap_key(&id.0, secret) {
-                    Ok(key) => return Ok(key),
-                    Err(SlotFailure::WrongKey) => ("wrong key".to_owned(), None),
-                    Err(SlotFailure::Damaged(reason)) => {
-                        (format!("the slot is damaged: {reason}"), None)
-                    }
-                },
-            };
-            attempts.push(Attempt {
-                slot: Some(slot.number),
-                key: source.name(),
-                reason: failed.0,
-                remedy: failed.1,
-            });
+            match attempt(slot, &id, &mut secrets, (position, source)) {
+                Ok(key) => return Ok(key),
+                Err(attempt) => attempts.push(attempt),
+            }
         }
     }
     attempts.extend(untried(&slots, sources, &attempts));
     Err(Error::Locked { path: std::path::PathBuf::new(), attempts })
+}
+
+/// Tries one source, the one at this position, on one slot.
+pub(super) fn attempt(
+    slot: &SlotRow,
+    vault: &VaultId,
+    secrets: &mut Secrets,
+    (position, source): (usize, &KeySource),
+) -> std::result::Result<VaultKey, Attempt> {
+    let (reason, remedy) = match secrets.of(position, source) {
+        Err((reason, remedy)) => (reason.clone(), remedy.clone()),
+        Ok(secret) => match slot.unwrap_key(&vault.0, secret) {
+            Ok(key) => return Ok(key),
+            Err(SlotFailure::WrongKey) => ("wrong key".to_owned(), None),
+            Err(SlotFailure::Damaged(reason)) => (format!("the slot is damaged: {reason}"), None),
+        },
+    };
+    Err(Attempt { slot: Some(slot.number), key: source.name(), reason, remedy })
 }
 
 /// Why the remaining slots and sources came to nothing.

@@ -10,10 +10,8 @@ use sha2::Sha256;
 use crate::codec::{self, Binding, from_micros, micros};
 use crate::error::{Error, Result};
 use crate::keys::{EpochKeys, VaultKey};
+use crate::seal::Key;
 use crate::store::{ReadRows, Table, WriteRows};
-
-/// The row's key in the table.
-const KEY: &[u8] = b"manifest";
 
 /// Tables without an epoch, authenticated as a whole: they change seldom and are small.
 const FIXED: [Table; 4] = [Table::Header, Table::Slots, Table::Epochs, Table::Settings];
@@ -72,6 +70,9 @@ pub(crate) struct Manifest {
 }
 
 impl Manifest {
+    /// The row's key in the table.
+    pub(crate) const KEY: &[u8] = b"manifest";
+
     /// That of a vault without rows yet.
     pub(crate) fn new() -> Self {
         Self { wire: Wire { generation: 0, changed_at: 0, totals: Vec::new(), fixed: [0; 32] } }
@@ -83,12 +84,28 @@ impl Manifest {
     ///
     /// [`Error::Corrupt`].
     pub(crate) fn read(rows: &dyn ReadRows, key: &VaultKey) -> Result<Self> {
+        let token = rows.row(Table::Manifest, Self::KEY)?;
+        let missing = || Error::corrupt("the manifest row", "it is missing");
+        Self::open(&token.ok_or_else(missing)?, key)
+    }
+
+    /// Opens the row's stored bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`].
+    pub(crate) fn open(token: &[u8], key: &VaultKey) -> Result<Self> {
         let damaged = |reason| Error::corrupt("the manifest row", reason);
-        let token = rows.row(Table::Manifest, KEY)?.ok_or_else(|| damaged("it is missing"))?;
         let plaintext =
-            key.manifest().open(&token).ok_or_else(|| damaged("wrong key or altered"))?;
+            key.manifest().open(token).ok_or_else(|| damaged("wrong key or altered"))?;
         let wire = codec::decode(key.vault(), Binding::Manifest, &plaintext).map_err(damaged)?;
         Ok(Self { wire })
+    }
+
+    /// The same without any row, its generation kept.
+    pub(crate) fn emptied(mut self) -> Self {
+        self.wire.totals.clear();
+        self
     }
 
     /// Writes the row, one generation on.
@@ -101,7 +118,7 @@ impl Manifest {
         self.wire.generation += 1;
         self.wire.changed_at = micros(now);
         let plaintext = codec::encode(key.vault(), Binding::Manifest, &self.wire);
-        rows.put(Table::Manifest, KEY, &key.manifest().seal(&plaintext))
+        rows.put(Table::Manifest, Self::KEY, &key.manifest().seal(&plaintext))
     }
 
     /// Rises by one with each write.
@@ -157,6 +174,19 @@ impl Manifest {
         Ok(())
     }
 
+    /// Whether the tables without an epoch are as they were when last taken in.
+    pub(crate) fn fixed_agrees(&self, rows: &dyn ReadRows, key: &VaultKey) -> Result<bool> {
+        Ok(fixed_mac(rows, key)? == self.wire.fixed)
+    }
+
+    /// A MAC over all that the manifest says and the vault's incarnation.
+    pub(crate) fn digest(&self, key: &VaultKey, incarnation: &[u8; 16]) -> [u8; 32] {
+        let mut mac = keyed(&key.state());
+        mac.update(incarnation);
+        mac.update(&codec::encode_plain(&self.wire));
+        mac.finalize().into_bytes().into()
+    }
+
     /// Takes in the tables without an epoch as they stand now.
     pub(crate) fn renew_fixed(&mut self, rows: &dyn ReadRows, key: &VaultKey) -> Result<()> {
         self.wire.fixed = fixed_mac(rows, key)?;
@@ -167,9 +197,7 @@ impl Manifest {
 /// HMAC over all rows of the tables without an epoch: table, key and value, each after its
 /// length.
 fn fixed_mac(rows: &dyn ReadRows, key: &VaultKey) -> Result<[u8; 32]> {
-    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-    let mut mac =
-        Hmac::<Sha256>::new_from_slice(key.fixed_rows().as_slice()).expect("a key of any length");
+    let mut mac = keyed(&key.fixed_rows());
     let mut update = |bytes: &[u8]| {
         mac.update(&(bytes.len() as u64).to_be_bytes());
         mac.update(bytes);
@@ -183,6 +211,11 @@ fn fixed_mac(rows: &dyn ReadRows, key: &VaultKey) -> Result<[u8; 32]> {
         })?;
     }
     Ok(mac.finalize().into_bytes().into())
+}
+
+fn keyed(key: &Key) -> Hmac<Sha256> {
+    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+    Hmac::new_from_slice(key.as_slice()).expect("a key of any length")
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The vault: open, unlock, read, change.
 
+mod backup;
 mod cache;
 mod create;
 mod header;
@@ -8,11 +9,15 @@ mod list;
 mod locked;
 mod manifest;
 mod options;
+mod restore;
+mod salvage;
 mod settings;
 mod slots;
 mod snapshot;
+mod token;
 mod transaction;
 mod unlocked;
+mod verify;
 
 use std::fmt;
 use std::path::Path;
@@ -20,18 +25,23 @@ use std::sync::Arc;
 
 use chrono::{SubsecRound, Utc};
 
+pub use self::backup::{Backup, Compaction, Overwrite};
 use self::cache::Cache;
 pub use self::info::Info;
 pub use self::list::Query;
 pub use self::locked::LockedVault;
 pub use self::options::Options;
+pub use self::restore::Restored;
+pub use self::salvage::{Lost, Salvaged};
 pub use self::snapshot::Snapshot;
+pub use self::token::{Since, StateToken};
 pub use self::transaction::Transaction;
 use self::unlocked::Unlocked;
+pub use self::verify::{Checked, Damage, Progress, Verification};
 use crate::credential::{Change, Condition, Credential, CredentialId, Edit, Metadata};
 use crate::error::Result;
 use crate::keys::KeySource;
-use crate::store::{Store, Verdict};
+use crate::store::{FileSystems, Store, Verdict};
 
 /// Sixteen random bytes that tell vaults apart. Shown as 32 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -78,13 +88,16 @@ impl fmt::Display for VaultId {
 pub struct Vault {
     store: Arc<Store>,
     id: VaultId,
+    file_systems: FileSystems,
     keys: Unlocked,
     cache: Cache,
 }
 
 impl Vault {
-    fn new(store: Arc<Store>, id: VaultId, keys: Unlocked) -> Self {
-        Self { store, id, keys, cache: Cache::default() }
+    fn new(locked: &LockedVault, keys: Unlocked) -> Self {
+        let store = Arc::clone(&locked.store);
+        let cache = Cache::default();
+        Self { store, id: locked.id, file_systems: locked.file_systems, keys, cache }
     }
 
     /// Opens a vault and unlocks it with the first of these keys that fits.
@@ -100,7 +113,7 @@ impl Vault {
     #[must_use]
     pub fn lock(self) -> LockedVault {
         self.cache.clear();
-        LockedVault::of(Arc::clone(&self.store), self.id)
+        LockedVault::of(Arc::clone(&self.store), self.id, self.file_systems)
     }
 
     /// The full path of the vault's file.

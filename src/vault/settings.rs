@@ -37,11 +37,31 @@ impl Settings {
     ///
     /// [`Error::Corrupt`].
     pub(super) fn read(rows: &dyn ReadRows, key: &VaultKey) -> Result<Self> {
+        let token = rows.row(Table::Settings, KEY)?;
+        Self::open(&token.ok_or_else(|| Error::corrupt("the settings row", "it is missing"))?, key)
+    }
+
+    /// Opens the row's stored bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`].
+    pub(super) fn open(token: &[u8], key: &VaultKey) -> Result<Self> {
         let damaged = |reason| Error::corrupt("the settings row", reason);
-        let token = rows.row(Table::Settings, KEY)?.ok_or_else(|| damaged("it is missing"))?;
         let plaintext =
-            key.settings().open(&token).ok_or_else(|| damaged("wrong key or altered"))?;
+            key.settings().open(token).ok_or_else(|| damaged("wrong key or altered"))?;
         codec::decode(key.vault(), Binding::Settings, &plaintext).map_err(damaged)
+    }
+
+    /// Random, renewed whenever a vault is restored.
+    pub(super) fn incarnation(&self) -> &[u8; 16] {
+        &self.incarnation
+    }
+
+    /// The same settings for a vault that begins a new life.
+    pub(super) fn reincarnated(mut self) -> Self {
+        self.incarnation = *random();
+        self
     }
 
     pub(super) fn created_at(&self) -> Result<DateTime<Utc>> {

@@ -7,7 +7,7 @@ use super::header::{self, Intent};
 use super::locked::slot_rows;
 use super::manifest::Manifest;
 use crate::error::{Error, Result};
-use crate::keys::{NewKey, Slot, SlotDetails, SlotRow, VaultKey};
+use crate::keys::{NewKey, Slot, SlotDetails, SlotKind, SlotRow, VaultKey};
 use crate::store::{ReadRows, Table, Verdict, WriteRows};
 
 /// The most slots a vault may have.
@@ -59,17 +59,11 @@ impl Vault {
         let secret = key.secret()?;
         let created_at = Utc::now().trunc_subsecs(6);
         self.change_slots(|rows| {
-            let slots = slot_rows(rows)?;
-            if slots.len() >= MOST {
-                return Err(Error::too_large("key slots", slots.len() + 1, MOST, "entries"));
-            }
-            let number = slots.last().map_or(0, |(number, _)| *number) + 1;
             let details = SlotDetails { label: label.clone(), created_at };
-            let vault_key = self.keys.vault_key();
-            let row = SlotRow::new(number, key.kind(), &secret, vault_key, &details);
+            let row = next_slot(rows, key.kind(), &secret, self.keys.vault_key(), &details)?;
             rows.put(Table::Slots, &row.key(), &row.to_bytes())?;
             let created_at = Some(created_at);
-            Ok(Slot { number, kind: key.kind(), label: label.clone(), created_at })
+            Ok(Slot { number: row.number, kind: key.kind(), label: label.clone(), created_at })
         })
     }
 
@@ -107,6 +101,22 @@ impl Vault {
             Ok(Verdict::Commit(value))
         })
     }
+}
+
+/// A slot with the next free number that opens with `secret`.
+pub(super) fn next_slot(
+    rows: &dyn ReadRows,
+    kind: SlotKind,
+    secret: &[u8],
+    vault_key: &VaultKey,
+    details: &SlotDetails,
+) -> Result<SlotRow> {
+    let slots = slot_rows(rows)?;
+    if slots.len() >= MOST {
+        return Err(Error::too_large("key slots", slots.len() + 1, MOST, "entries"));
+    }
+    let number = slots.last().map_or(0, |(number, _)| *number) + 1;
+    Ok(SlotRow::new(number, kind, secret, vault_key, details))
 }
 
 /// The slots as a user sees them.

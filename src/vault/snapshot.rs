@@ -118,14 +118,14 @@ pub(super) fn open_record(
 
 /// Opens a stored index row and checks that it stands where it belongs.
 pub(super) fn open_index(
-    keys: &Unlocked,
+    vault: &[u8; 16],
     epoch: &EpochKeys,
     key: &[u8],
     stored: &[u8],
 ) -> Result<IndexRow> {
     let damaged = |reason| Error::corrupt("a row of the index", reason);
     let plaintext = epoch.index.open(stored).ok_or_else(|| damaged("wrong key or altered"))?;
-    let row = IndexRow::decode(keys.vault_key().vault(), &plaintext).map_err(damaged)?;
+    let row = IndexRow::decode(vault, &plaintext).map_err(damaged)?;
     if epoch.row_key(&row.metadata.id) != key {
         return Err(damaged("it stands in the place of another id"));
     }

@@ -179,3 +179,177 @@ fn the_handle_is_shared_between_threads() {
     shared::<Vault>();
     shared::<LockedVault>();
 }
+
+fn quiet(_done: u64, _of: u64) {}
+
+fn filled(names: &[&str]) -> (tempfile::TempDir, Vault) {
+    let (dir, vault) = vault();
+    for name in names {
+        vault.set(&id(name), &Edit::new().password(*name).username("u")).unwrap();
+    }
+    (dir, vault)
+}
+
+fn assert_found(vault: &Vault, table: &str) {
+    let found = vault.verify(&quiet).unwrap();
+    assert!(found.damaged.iter().any(|damage| damage.table == table), "{found:?}");
+}
+
+#[test]
+fn a_sound_vault_verifies() {
+    let (_dir, vault) = filled(&["a", "b", "c"]);
+    vault.remove(&id("b")).unwrap();
+    vault.add_slot(&NewKey::Hostname("host-b".to_owned()), Some("second")).unwrap();
+    let found = vault.verify(&quiet).unwrap();
+    assert!(found.is_ok(), "{found:?}");
+    let checked = found.checked;
+    assert_eq!((checked.records, checked.index, checked.tombstones), (3, 2, 1));
+    assert_eq!((checked.slots, checked.epochs, checked.structure), (2, 1, true));
+}
+
+#[test]
+fn a_row_that_was_rolled_back_is_found() {
+    let (_dir, vault) = filled(&["a", "b"]);
+    let (key, old_record) = row(&vault, Table::Records, "a");
+    let (_, old_index) = row(&vault, Table::Index, "a");
+    vault.set(&id("a"), &Edit::new().password("new")).unwrap();
+    replace(&vault, Table::Records, &key, Some(&old_record));
+    replace(&vault, Table::Index, &key, Some(&old_index));
+    assert_eq!(vault.get(&id("a")).unwrap().password.expose(), b"a", "each row is authentic");
+    assert_found(&vault, "records");
+    assert_found(&vault, "index");
+}
+
+#[test]
+fn a_row_that_was_deleted_or_inserted_is_found() {
+    let (_dir, vault) = filled(&["a", "b"]);
+    let (key, record) = row(&vault, Table::Records, "a");
+    let (_, index) = row(&vault, Table::Index, "a");
+    vault.remove(&id("a")).unwrap();
+    replace(&vault, Table::Records, &key, Some(&record));
+    replace(&vault, Table::Index, &key, Some(&index));
+    assert_found(&vault, "records");
+    replace(&vault, Table::Records, &key, None);
+    replace(&vault, Table::Index, &key, None);
+    assert_found(&vault, "records");
+}
+
+#[test]
+fn a_slot_that_was_put_back_is_found() {
+    let (_dir, vault) = filled(&["a"]);
+    let added = vault.add_slot(&NewKey::Hostname("host-b".to_owned()), None).unwrap();
+    let number = added.number.to_be_bytes();
+    let stored = vault.store.read(|rows| rows.row(Table::Slots, &number)).unwrap().unwrap();
+    vault.remove_slot(added.number).unwrap();
+    replace(&vault, Table::Slots, &number, Some(&stored));
+    assert_found(&vault, "manifest");
+}
+
+#[test]
+fn a_rolled_back_file_is_older_than_its_token() {
+    let (dir, vault) = filled(&["a"]);
+    let copy = dir.path().join("copy.redb");
+    std::fs::copy(vault.path(), &copy).unwrap();
+    vault.set(&id("b"), &Edit::new().password("b")).unwrap();
+    let token = vault.verify(&quiet).unwrap().state_token.unwrap();
+    let keys = [KeySource::Hostname("host-a".to_owned())];
+    let old = Vault::open(&copy, &Options::new(), &keys).unwrap();
+    let then = old.verify(&quiet).unwrap().state_token.unwrap();
+    assert_eq!(then.since(&token), Since::Older);
+    assert_eq!(token.since(&then), Since::Later);
+    old.set(&id("c"), &Edit::new().password("c")).unwrap();
+    let fork = old.verify(&quiet).unwrap().state_token.unwrap();
+    assert_eq!(fork.since(&token), Since::Another, "as many writes, but others");
+}
+
+#[test]
+fn a_backup_is_whole_and_is_restored() {
+    let (dir, vault) = filled(&["a", "b"]);
+    let backup = dir.path().join("backup.redb");
+    let made = vault.backup(&backup, Overwrite::Never, &quiet).unwrap();
+    assert_eq!((made.credentials, made.portable), (2, false));
+    let again = vault.backup(&backup, Overwrite::Never, &quiet);
+    assert!(matches!(again, Err(Error::VaultExists { .. })), "{again:?}");
+
+    vault.set(&id("c"), &Edit::new().password("c")).unwrap();
+    let key = NewKey::Hostname("host-new".to_owned());
+    let copy = Vault::open(&backup, &Options::new(), &[KeySource::Hostname("host-a".to_owned())]);
+    let copy = copy.unwrap();
+    let restored = copy.restore(vault.path(), &Options::new(), &key, &quiet).unwrap();
+    assert_eq!(restored.credentials, 2);
+
+    // The open handle goes on with what is there now; what was replaced is kept.
+    assert!(!vault.exists(&id("c")).unwrap());
+    vault.set(&id("d"), &Edit::new().password("d")).unwrap();
+    assert_eq!(vault.list(&Query::all()).unwrap().len(), 3);
+    let new = Vault::open(vault.path(), &Options::new(), &[KeySource::from(&key)]).unwrap();
+    assert!(new.verify(&quiet).unwrap().is_ok());
+    let keys = [KeySource::Hostname("host-a".to_owned())];
+    let kept = Vault::open(&restored.kept.unwrap(), &Options::new(), &keys).unwrap();
+    assert!(kept.exists(&id("c")).unwrap());
+}
+
+#[test]
+fn compacting_gives_pages_back_under_open_handles() {
+    let (_dir, vault) = vault();
+    vault
+        .write(|transaction| {
+            for number in 0..2_000 {
+                let edit = Edit::new().password("p");
+                transaction.set_if(&id(&format!("id{number}")), &edit, Condition::Always)?;
+            }
+            Ok(())
+        })
+        .unwrap();
+    for number in 0..50 {
+        vault.set(&id(&format!("id{number}")), &Edit::new().password("q")).unwrap();
+    }
+    let keys = [KeySource::Hostname("host-a".to_owned())];
+    let other = Vault::open(vault.path(), &Options::new(), &keys).unwrap();
+    other.set(&id("before"), &Edit::new().password("p")).unwrap();
+    let compaction = vault.compact(&quiet).unwrap();
+    assert!(compaction.after < compaction.before, "{compaction:?}");
+    other.set(&id("after"), &Edit::new().password("p")).unwrap();
+    assert_eq!(vault.list(&Query::all()).unwrap().len(), 2_002);
+    assert!(vault.verify(&quiet).unwrap().is_ok());
+}
+
+#[test]
+fn one_damaged_page_costs_the_rows_on_it() {
+    let names: Vec<String> = (0..60).map(|number| format!("id{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (dir, vault) = filled(&names);
+    vault.add_slot(&NewKey::Hostname("host-b".to_owned()), None).unwrap();
+    vault.remove(&id("id0")).unwrap();
+    vault.compact(&quiet).unwrap();
+    let path = vault.path().to_owned();
+    drop(vault);
+    let whole = std::fs::read(&path).unwrap();
+    let key = NewKey::Hostname("host-new".to_owned());
+    let sources = [KeySource::Hostname("host-a".to_owned())];
+    let mut fewest = u64::MAX;
+    for page in 1..whole.len() / 4_096 {
+        let mut bytes = whole.clone();
+        bytes[page * 4_096..][..4_096].fill(0);
+        let damaged = dir.path().join("damaged.redb");
+        std::fs::write(&damaged, bytes).unwrap();
+        let new = dir.path().join(format!("new{page}.redb"));
+        let result = Vault::salvage(&damaged, &new, &Options::new(), &sources, None, &key);
+        let salvaged = match result {
+            Ok(salvaged) => salvaged,
+            // The page of the slots, of the epochs, or of the vault's id: the copy has them.
+            Err(Error::Corrupt { .. } | Error::Locked { .. }) => {
+                Vault::salvage(&damaged, &new, &Options::new(), &sources, Some(&path), &key)
+                    .unwrap()
+            }
+            Err(error) => panic!("{error}"),
+        };
+        fewest = fewest.min(salvaged.recovered);
+        assert_eq!(salvaged.recovered == 59, salvaged.lost.iter().all(|lost| lost.id.is_none()));
+        let opened = Vault::open(&new, &Options::new(), &[KeySource::from(&key)]).unwrap();
+        assert_eq!(opened.list(&Query::all()).unwrap().len() as u64, salvaged.recovered);
+        assert!(!opened.exists(&id("id0")).unwrap(), "a removed one stays removed");
+        assert!(opened.verify(&quiet).unwrap().is_ok());
+    }
+    assert!((40..59).contains(&fewest), "a page holds a few rows: {fewest}");
+}

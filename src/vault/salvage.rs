@@ -1,0 +1,264 @@
+//! Salvage: every row of a damaged vault that still authenticates, into a new vault.
+//!
+//! Reads pages, not the tree, so that one damaged page costs the rows on it. Of several versions
+//! of a row, some on pages no longer in use, the highest counts; a row's index entry and the
+//! manifest tell what is missing.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use chrono::{SubsecRound, Utc};
+
+use super::manifest::Manifest;
+use super::settings::{self, Settings};
+use super::snapshot::open_index;
+use super::{Options, Vault, VaultId, header};
+use crate::codec::{IndexRow, RecordRow, RecordState};
+use crate::credential::CredentialId;
+use crate::error::{Error, Result};
+use crate::keys::{
+    EpochKeys, EpochRow, KeySource, NewKey, RowKey, Secrets, SlotDetails, SlotRow, VaultKey,
+};
+use crate::store::{self, Table, WriteRows};
+
+/// Something of a damaged vault that is not in the new one, or not as it was last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Lost {
+    /// The credential, where it can be known.
+    pub id: Option<CredentialId>,
+    /// What is lost, and what there is instead.
+    pub reason: String,
+}
+
+/// What [`Vault::salvage`] brought over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Salvaged {
+    /// The number of credentials in the new vault.
+    pub recovered: u64,
+    /// What is lost, or older than it was.
+    pub lost: Vec<Lost>,
+}
+
+impl Vault {
+    /// Makes a new vault of every row of a damaged one that still authenticates. Its only key
+    /// slot is for `new_key`: slots are not brought over, since a removed one could come back.
+    /// Where the damaged vault's own slots or epochs do not open, those of an older copy of the
+    /// same vault (`keys_from`) are used.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::VaultExists`] if anything is at `new`; [`Error::Locked`] if no key opens what is
+    /// left of the key slots; [`Error::Corrupt`] if no slot or epoch is left; [`Error::Io`].
+    pub fn salvage(
+        damaged: &Path,
+        new: &Path,
+        options: &Options,
+        keys: &[KeySource],
+        keys_from: Option<&Path>,
+        new_key: &NewKey,
+    ) -> Result<Salvaged> {
+        if new.symlink_metadata().is_ok() {
+            return Err(Error::VaultExists { path: new.to_owned() });
+        }
+        let mut found = Found::scan(damaged)?;
+        let backup = keys_from.map(|path| Self::open(path, options, keys)).transpose()?;
+        let (vault_key, epochs) = match &backup {
+            None => (found.vault_key(damaged, keys)?, found.epochs.clone()),
+            Some(backup) => {
+                let mut epochs = found.epochs.clone();
+                epochs.extend(backup.raw_epochs()?);
+                (backup.keys.vault_key().again(), epochs)
+            }
+        };
+        let epoch = current_epoch(&vault_key, &epochs)?;
+        found.open_rows(damaged, &vault_key, &epoch.keys(vault_key.vault()))?;
+        let salvaged = found.report(&vault_key);
+        found.write(new, options, &vault_key, &epoch, new_key)?;
+        Ok(salvaged)
+    }
+
+    fn raw_epochs(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        self.store.read(|rows| {
+            let mut epochs = Vec::new();
+            rows.rows(Table::Epochs, &[], &mut |key, value| {
+                epochs.push((key.to_vec(), value.to_vec()));
+                Ok(())
+            })?;
+            Ok(epochs)
+        })
+    }
+}
+
+/// What the pages of a damaged file seem to hold, and then what of it authenticates.
+#[derive(Default)]
+struct Found {
+    vault: Option<VaultId>,
+    slots: Vec<SlotRow>,
+    /// Keys and values that may be rows of `epochs`.
+    epochs: Vec<(Vec<u8>, Vec<u8>)>,
+    manifests: Vec<Vec<u8>>,
+    settings: Vec<Vec<u8>>,
+    /// The stored record of the highest version.
+    records: BTreeMap<RowKey, (RecordRow, Vec<u8>)>,
+    index: BTreeMap<RowKey, IndexRow>,
+}
+
+impl Found {
+    /// Everything but credentials.
+    fn scan(damaged: &Path) -> Result<Self> {
+        let mut found = Self::default();
+        store::scan(damaged, &mut |key, value| {
+            match (key, value.len()) {
+                (header::VAULT_ROW, 16) => {
+                    found.vault = value.try_into().ok().map(VaultId);
+                }
+                (Manifest::KEY, _) => found.manifests.push(value.to_vec()),
+                (settings::KEY, _) => found.settings.push(value.to_vec()),
+                ([_, _, _, _], _) => match SlotRow::from_bytes(key, value) {
+                    Ok(slot) => found.slots.push(slot),
+                    Err(_) => found.epochs.push((key.to_vec(), value.to_vec())),
+                },
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// The vault key out of whichever slot one of the sources opens.
+    fn vault_key(&self, damaged: &Path, sources: &[KeySource]) -> Result<VaultKey> {
+        let what = || damaged.display().to_string();
+        if self.slots.is_empty() {
+            return Err(Error::corrupt(what(), "no page with a key slot is left in it"));
+        }
+        let vault = self.vault.ok_or_else(|| {
+            Error::corrupt(what(), "the page with the vault's id is not left in it")
+        })?;
+        let mut secrets = Secrets::default();
+        let mut attempts = Vec::new();
+        for (position, source) in sources.iter().enumerate() {
+            for slot in self.slots.iter().filter(|slot| slot.kind == source.kind()) {
+                match super::locked::attempt(slot, &vault, &mut secrets, (position, source)) {
+                    Ok(key) => return Ok(key),
+                    Err(attempt) if attempts.contains(&attempt) => {}
+                    Err(attempt) => attempts.push(attempt),
+                }
+            }
+        }
+        Err(Error::Locked { path: damaged.to_owned(), attempts })
+    }
+
+    /// The credentials: of each the highest version that opens.
+    fn open_rows(&mut self, damaged: &Path, key: &VaultKey, epoch: &EpochKeys) -> Result<()> {
+        store::scan(damaged, &mut |row_key, stored| {
+            let Ok(row_key) = RowKey::try_from(row_key) else { return Ok(()) };
+            if !row_key.starts_with(&epoch.prefix()) {
+                return Ok(());
+            }
+            if let Some(plaintext) = epoch.records.open(stored) {
+                let row = RecordRow::decode(key.vault(), &plaintext).ok();
+                let row = row.filter(|row| epoch.row_key(&row.id) == row_key);
+                let known = self.records.get(&row_key).map_or(0, |(row, _)| row.version);
+                // A tombstone has the version of what it replaced, and comes after it.
+                if let Some(row) = row
+                    && (row.version > known || (row.version == known && !row.is_live()))
+                {
+                    self.records.insert(row_key, (row, stored.to_vec()));
+                }
+            } else if let Ok(row) = open_index(key.vault(), epoch, &row_key, stored) {
+                let known = self.index.get(&row_key).map_or(0, |row| row.metadata.version);
+                if row.metadata.version > known {
+                    self.index.insert(row_key, row);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// What is missing or older than it was.
+    fn report(&self, key: &VaultKey) -> Salvaged {
+        let live = self.records.values().filter(|(row, _)| row.is_live()).count() as u64;
+        let mut lost = Vec::new();
+        for (row_key, index) in &self.index {
+            let last = index.metadata.version;
+            let reason = match self.records.get(row_key) {
+                Some((row, _)) if row.version >= last => continue,
+                Some((row, _)) if row.is_live() => {
+                    format!("version {last} is lost, version {} is there instead", row.version)
+                }
+                _ => format!("version {last} is lost"),
+            };
+            lost.push(Lost { id: Some(index.metadata.id.clone()), reason });
+        }
+        if let Some(manifest) = self.last_manifest(key) {
+            let expected = manifest.rows(Table::Index);
+            let known =
+                live + lost.iter().filter(|lost| !lost.reason.contains("instead")).count() as u64;
+            if expected > known {
+                let reason = format!("{} more are lost whose ids are not known", expected - known);
+                lost.push(Lost { id: None, reason });
+            }
+            if live > expected {
+                let reason = format!("{} may have been removed before", live - expected);
+                lost.push(Lost { id: None, reason });
+            }
+        } else {
+            let reason = "the manifest is lost: whether anything else is, nobody knows".to_owned();
+            lost.push(Lost { id: None, reason });
+        }
+        Salvaged { recovered: live, lost }
+    }
+
+    fn last_manifest(&self, key: &VaultKey) -> Option<Manifest> {
+        let opened = self.manifests.iter().filter_map(|token| Manifest::open(token, key).ok());
+        opened.max_by_key(Manifest::generation)
+    }
+
+    fn write(
+        &self,
+        new: &Path,
+        options: &Options,
+        key: &VaultKey,
+        epoch: &EpochRow,
+        new_key: &NewKey,
+    ) -> Result<()> {
+        let secret = new_key.secret()?;
+        let now = Utc::now().trunc_subsecs(6);
+        let keys = epoch.keys(key.vault());
+        let old = self.settings.iter().find_map(|token| Settings::open(token, key).ok());
+        let settings = old.map_or_else(|| Settings::new(now), Settings::reincarnated);
+        let details = SlotDetails { label: None, created_at: now };
+        let slot = SlotRow::new(1, new_key.kind(), &secret, key, &details);
+        let mut manifest = self.last_manifest(key).map_or_else(Manifest::new, Manifest::emptied);
+        store::create(new, options.file_systems(), |rows: &mut dyn WriteRows| {
+            header::write(rows, VaultId(*key.vault()))?;
+            rows.put(Table::Slots, &slot.key(), &slot.to_bytes())?;
+            rows.put(Table::Epochs, &epoch.key(), &epoch.seal(key))?;
+            rows.put(Table::Settings, settings::KEY, &settings.seal(key))?;
+            rows.row(Table::Index, &[])?;
+            rows.row(Table::Records, &[])?;
+            for (row_key, (row, stored)) in &self.records {
+                manifest.replace(&keys, Table::Records, row_key, (None, Some(stored)))?;
+                rows.put(Table::Records, row_key, stored)?;
+                if let RecordState::Live(credential) = &row.state {
+                    let index = IndexRow { uid: row.uid, metadata: credential.metadata.clone() };
+                    let sealed = keys.index.seal(&index.encode(key.vault()));
+                    manifest.replace(&keys, Table::Index, row_key, (None, Some(&sealed)))?;
+                    rows.put(Table::Index, row_key, &sealed)?;
+                }
+            }
+            manifest.renew_fixed(rows, key)?;
+            manifest.write(rows, key, now)
+        })
+    }
+}
+
+/// The highest epoch that opens.
+fn current_epoch(key: &VaultKey, stored: &[(Vec<u8>, Vec<u8>)]) -> Result<EpochRow> {
+    let opened = stored.iter().filter_map(|(row, token)| EpochRow::open(key, row, token).ok());
+    opened
+        .max_by_key(EpochRow::key)
+        .ok_or_else(|| Error::corrupt("the table of epochs", "no page with an epoch's key is left"))
+}

@@ -59,12 +59,11 @@ pub(super) fn read_bytes(name: &str, path: &Path, reading: Reading) -> Result<Ze
         return Err(unusable(name, path, "is a directory".to_owned(), None));
     }
     if metadata.is_file() && mode & 0o077 != 0 && !(reading.allows_loose(path)) {
-        let quoted = path.display();
         return Err(unusable(
             name,
             path,
             format!("can be read by others (mode {mode:03o})"),
-            Some(format!("chmod 600 {quoted}")),
+            Some(format!("chmod 600 {}", quoted(path))),
         ));
     }
     let mut bytes = Zeroizing::new(Vec::with_capacity(256));
@@ -129,6 +128,13 @@ fn parse(bytes: &[u8]) -> Option<Key> {
             Some(take_key(&mut key))
         },
     )
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 fn unusable(name: &str, path: &Path, reason: String, remedy: Option<String>) -> Error {

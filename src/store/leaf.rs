@@ -11,6 +11,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use super::Visit;
 use crate::error::{Error, Result};
 
 const PAGE: u64 = 4_096;
@@ -26,7 +27,7 @@ const LARGEST: usize = 8 * 1_048_576;
 /// # Errors
 ///
 /// [`Error::Io`] and those of `visit`. Bytes that are no leaf are passed over.
-pub(crate) fn scan(path: &Path, visit: &mut dyn FnMut(&[u8], &[u8]) -> Result<()>) -> Result<()> {
+pub(crate) fn scan(path: &Path, visit: Visit<'_>) -> Result<()> {
     let file = File::open(path).map_err(Error::io("open", path))?;
     let length = file.metadata().map_err(Error::io("read", path))?.len();
     let mut start = PAGE;

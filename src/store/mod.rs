@@ -367,13 +367,13 @@ impl Opened {
 pub(crate) fn replace(
     path: &Path,
     file_systems: FileSystems,
-    patience: Patience,
+    patience: &Patience,
     mut swap: impl FnMut() -> Result<()>,
 ) -> Result<()> {
     let place = FilePlace::find(path, file_systems)?;
-    match Store::open(Box::new(place), patience.clone(), Lifetime::OneShot) {
-        // A transaction that changes nothing keeps every other writer out.
-        Ok(store) => store.write(|_| swap().map(Verdict::Rollback)),
+    let store = Store::open(Box::new(place), patience.clone(), Lifetime::OneShot);
+    // A transaction that changes nothing keeps every other writer out.
+    match store.and_then(|store| store.write(|_| swap().map(Verdict::Rollback))) {
         // A file that is no vault any more has no writers but those at the turnstile.
         Err(Error::Corrupt { .. } | Error::NotAVault { .. }) => {
             let place = FilePlace::find(path, file_systems)?;
@@ -381,7 +381,7 @@ pub(crate) fn replace(
             let _turn = place.turnstile(&budget)?;
             swap()
         }
-        Err(error) => Err(error),
+        result => result,
     }
 }
 

@@ -135,7 +135,7 @@ pub(super) fn verified(draft: &Draft, keys: &Unlocked, progress: Progress<'_>) -
     let place = FilePlace::find(draft.path(), store::FileSystems::Any)?;
     let patience = Options::new().patience(draft.path());
     let store = Store::open(Box::new(place), patience, Lifetime::OneShot)?;
-    let found = store.read(|rows| verify::verify(rows, keys, progress))?;
+    let found = store.read(|rows| Ok(verify::verify(rows, keys, progress)))?;
     match found.damaged.first() {
         None => Ok(found.checked.index),
         Some(damage) => {

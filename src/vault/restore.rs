@@ -91,15 +91,14 @@ impl Vault {
 pub(super) fn place(draft: Draft, path: &Path, options: &Options) -> Result<Option<PathBuf>> {
     if path.symlink_metadata().is_err() {
         // A race with somebody who makes a vault here is theirs to win.
-        return match draft.place(path)? {
-            true => Ok(None),
-            false => Err(Error::VaultExists { path: path.to_owned() }),
-        };
+        let placed = draft.place(path)?;
+        let exists = || Error::VaultExists { path: path.to_owned() };
+        return placed.then_some(None).ok_or_else(exists);
     }
     draft.adopt(path)?;
     let kept = kept_name(path);
     let mut draft = Some(draft);
-    store::replace(path, options.file_systems(), options.patience(path), || {
+    store::replace(path, options.file_systems(), &options.patience(path), || {
         files::link(path, &kept)?;
         draft.take().map_or(Ok(()), |draft| draft.replace(path))
     })?;

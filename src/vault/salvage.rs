@@ -181,21 +181,24 @@ impl Found {
     fn report(&self, key: &VaultKey) -> Salvaged {
         let live = self.records.values().filter(|(row, _)| row.is_live()).count() as u64;
         let mut lost = Vec::new();
+        let mut absent = 0;
         for (row_key, index) in &self.index {
-            let last = index.metadata.version;
+            let newest = index.metadata.version;
             let reason = match self.records.get(row_key) {
-                Some((row, _)) if row.version >= last => continue,
+                Some((row, _)) if row.version >= newest => continue,
                 Some((row, _)) if row.is_live() => {
-                    format!("version {last} is lost, version {} is there instead", row.version)
+                    format!("version {newest} is lost, version {} is there instead", row.version)
                 }
-                _ => format!("version {last} is lost"),
+                _ => {
+                    absent += 1;
+                    format!("version {newest} is lost")
+                }
             };
             lost.push(Lost { id: Some(index.metadata.id.clone()), reason });
         }
         if let Some(manifest) = self.last_manifest(key) {
             let expected = manifest.rows(Table::Index);
-            let known =
-                live + lost.iter().filter(|lost| !lost.reason.contains("instead")).count() as u64;
+            let known = live + absent;
             if expected > known {
                 let reason = format!("{} more are lost whose ids are not known", expected - known);
                 lost.push(Lost { id: None, reason });

@@ -1,0 +1,116 @@
+//! What can be said about a command line before it is parsed, or when it cannot be: whether
+//! errors are to be JSON, which command was meant, and whether its values may be repeated.
+
+use std::ffi::{OsStr, OsString};
+
+use super::args::Color;
+
+/// `set` under all its names: its values may be secrets.
+const SET: [&str; 3] = ["set", "add", "vault-add"];
+
+/// Global options that take a value.
+const VALUED: [&str; 6] =
+    ["--vault", "--key-file", "--recovery-file", "--hostname", "--wait", "--color"];
+
+/// The arguments as they were given, the program's name first.
+pub(crate) struct RawArguments(Vec<OsString>);
+
+impl RawArguments {
+    /// Those of this process.
+    pub(crate) fn of_process() -> Self {
+        Self(std::env::args_os().collect())
+    }
+
+    /// All of them, for the parser.
+    pub(crate) fn all(&self) -> &[OsString] {
+        &self.0
+    }
+
+    /// Whether `--json` stands among the options.
+    pub(crate) fn json(&self) -> bool {
+        self.options().any(|argument| argument == "--json")
+    }
+
+    /// Whether `--quiet` stands among the options.
+    pub(crate) fn quiet(&self) -> bool {
+        self.options().any(|argument| argument == "--quiet")
+    }
+
+    /// The value of `--color`.
+    pub(crate) fn color(&self) -> Option<Color> {
+        let mut options = self.options();
+        let mut last = None;
+        while let Some(argument) = options.next() {
+            let value = match argument.to_str() {
+                Some("--color") => options.next(),
+                Some(text) => text.strip_prefix("--color=").map(OsStr::new),
+                None => None,
+            };
+            last = match value.and_then(OsStr::to_str) {
+                Some("always") => Some(Color::Always),
+                Some("never") => Some(Color::Never),
+                Some("auto") => Some(Color::Auto),
+                _ => last,
+            };
+        }
+        last
+    }
+
+    /// Whether a value here may be one of `set`. Errs on the side of yes.
+    pub(crate) fn about_set(&self) -> bool {
+        self.0.iter().skip(1).any(|argument| SET.iter().any(|name| argument == name))
+    }
+
+    /// The command, as it was written.
+    pub(crate) fn verb(&self) -> Option<&str> {
+        let mut options = self.options();
+        while let Some(argument) = options.next() {
+            let text = argument.to_str()?;
+            if VALUED.contains(&text) {
+                options.next();
+            } else if !text.starts_with('-') {
+                return Some(text);
+            }
+        }
+        None
+    }
+
+    /// The words after the program's name, if they may be repeated.
+    pub(crate) fn repeatable(&self) -> Option<Vec<String>> {
+        if self.about_set() {
+            return None;
+        }
+        self.0.iter().skip(1).map(|word| word.to_str().map(str::to_owned)).collect()
+    }
+
+    fn options(&self) -> impl Iterator<Item = &OsStr> {
+        self.0.iter().skip(1).map(OsString::as_os_str).take_while(|argument| *argument != "--")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(words: &[&str]) -> RawArguments {
+        RawArguments(
+            std::iter::once("credb").chain(words.iter().copied()).map(Into::into).collect(),
+        )
+    }
+
+    #[test]
+    fn options_behind_two_dashes_do_not_count() {
+        assert!(raw(&["list", "--json"]).json());
+        assert!(!raw(&["list", "--", "--json"]).json());
+        assert_eq!(raw(&["--vault", "set", "get", "x"]).verb(), Some("get"));
+        assert_eq!(raw(&["--json"]).verb(), None);
+    }
+
+    #[test]
+    fn values_of_set_are_not_repeated() {
+        for name in SET {
+            assert_eq!(raw(&["--wait", "1", name, "x", "-p", "hunter2"]).repeatable(), None);
+        }
+        assert_eq!(raw(&["get", "a b"]).repeatable().unwrap(), ["get", "a b"]);
+    }
+}

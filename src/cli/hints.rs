@@ -1,0 +1,175 @@
+//! What to do about an error: a command line that mends it or shows more.
+//!
+//! Every command named here stands in backticks and parses with this program; values of `set` are
+//! never repeated.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use credb::{Attempt, CredentialId, Error};
+
+/// Root's data directory, where `sudo` finds vaults.
+pub(crate) const ROOT_DATA: &str = "/var/lib/credb";
+
+/// What a hint depends on.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Hints {
+    /// The command that was given.
+    pub(crate) verb: Option<String>,
+    /// The value of `--vault`, to be repeated in every hint.
+    pub(crate) vault: Option<String>,
+    /// The vault's name where it came from the environment, which `sudo` drops.
+    pub(crate) environment_vault: Option<String>,
+    /// Whether root may have a vault that this user looked for in vain.
+    pub(crate) root_may_have_it: bool,
+    /// The arguments as they were, if they may be repeated.
+    pub(crate) repeatable: Option<Vec<String>>,
+}
+
+impl Hints {
+    /// A command line of this program for the vault in use.
+    pub(crate) fn command(&self, rest: &str) -> String {
+        match &self.vault {
+            Some(vault) => format!("credb {rest} --vault {}", quote(vault)),
+            None => format!("credb {rest}"),
+        }
+    }
+
+    /// A command line about one credential.
+    pub(crate) fn about(&self, verb: &str, id: &str, options: &str) -> String {
+        let quoted = quote(id);
+        let words = |words: [&str; 3]| {
+            words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+        };
+        if id.starts_with('-') {
+            return format!("{} -- {quoted}", self.command(&words([verb, options, ""])));
+        }
+        self.command(&words([verb, &quoted, options]))
+    }
+
+    /// What to do about a wrong command line.
+    pub(crate) fn for_usage(&self) -> Option<String> {
+        self.verb.as_ref().map(|verb| format!("`credb help {verb}`"))
+    }
+
+    /// What to do about an error of the library.
+    pub(crate) fn for_error(&self, error: &Error) -> Option<String> {
+        match error {
+            Error::VaultNotFound { .. } => Some(self.no_vault()),
+            Error::VaultExists { .. } => Some(self.see("what it is", "info")),
+            Error::NotFound { .. } | Error::OutcomeUnknown { .. } => {
+                Some(self.see("what is there", "list"))
+            }
+            Error::FieldNotFound { id, .. } => Some(self.see_credential(id)),
+            Error::SlotNotFound { .. } => Some(self.see("the slots", "key list")),
+            Error::LastSlot { .. } => {
+                Some(format!("add another key first: `{}`", self.command("key add recovery")))
+            }
+            Error::AlreadyExists { id, .. } | Error::VersionMismatch { id, .. } => {
+                Some(self.see_credential(id))
+            }
+            Error::Locked { attempts, .. } => Some(self.locked(attempts)),
+            Error::KeyUnusable { remedy, .. } => {
+                remedy.as_ref().map(|remedy| format!("`{remedy}`"))
+            }
+            Error::ForeignLocked { path, .. } => Some(format!(
+                "name the host that it comes from: `{}`",
+                self.command(&format!("migrate {} --source-hostname NAME", quote_path(path)))
+            )),
+            Error::NotAVault { path, .. } => not_a_vault(path),
+            Error::Busy { .. } => Some(self.busy()),
+            Error::UnsupportedFileSystem { .. } => Some(format!(
+                "if nobody else uses it at the same time: `CREDB_ALLOW_NETWORK_FS=1 {}`",
+                self.command("info")
+            )),
+            _ => None,
+        }
+    }
+
+    fn see(&self, what: &str, command: &str) -> String {
+        format!("see {what} with `{}`", self.command(command))
+    }
+
+    fn locked(&self, attempts: &[Attempt]) -> String {
+        if let Some(remedy) = attempts.iter().find_map(|attempt| attempt.remedy.as_ref()) {
+            return format!("`{remedy}`");
+        }
+        let command = self.command("info");
+        format!("`{command}` shows which keys open it; name one with --key-file or --recovery-file")
+    }
+
+    fn see_credential(&self, id: &CredentialId) -> String {
+        format!("see it with `{}`", self.about("get", id.as_str(), ""))
+    }
+
+    fn no_vault(&self) -> String {
+        if !self.root_may_have_it {
+            return format!("make one with `{}`", self.command("init"));
+        }
+        let command = match (&self.environment_vault, self.repeat(&[])) {
+            (Some(vault), Some(_)) => self.repeat(&["--vault", vault]),
+            (_, repeated) => repeated,
+        };
+        let command = command.unwrap_or_else(|| match &self.environment_vault {
+            Some(vault) => format!("credb list --vault {}", quote(vault)),
+            None => self.command("list"),
+        });
+        format!("root has vaults here: `sudo {command}`")
+    }
+
+    /// The command line once more, with further options.
+    fn repeat(&self, options: &[&str]) -> Option<String> {
+        let words = self.repeatable.as_ref()?;
+        let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
+        let (before, after) = words.split_at(end);
+        let words = before.iter().map(String::as_str).chain(options.iter().copied());
+        let words = words.chain(after.iter().map(String::as_str)).map(quote);
+        Some(std::iter::once("credb".to_owned()).chain(words).collect::<Vec<_>>().join(" "))
+    }
+
+    fn busy(&self) -> String {
+        // Given twice, the later one counts: the arguments may hold another.
+        match self.repeat(&["--wait", "300"]) {
+            Some(command) => format!("wait longer with `{command}`"),
+            None => "wait longer with --wait SECONDS".to_owned(),
+        }
+    }
+}
+
+fn not_a_vault(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_str()?;
+    if !["enc", "json"].iter().any(|ending| name.ends_with(ending)) {
+        return None;
+    }
+    Some(format!("to take over the predecessor's file: `credb migrate {}`", quote_path(path)))
+}
+
+/// A word as a shell takes it.
+pub(crate) fn quote(word: &str) -> String {
+    let is_plain =
+        |character: char| character.is_ascii_alphanumeric() || "_@%+=:,./-~".contains(character);
+    if !word.is_empty() && !word.starts_with('~') && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+/// A path as a shell takes it, never to be taken for an option.
+pub(crate) fn quote_path(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let is_option = path.as_os_str().to_string_lossy().starts_with('-');
+    if is_option { quote(&format!("./{text}")) } else { quote(&text) }
+}
+
+/// What to write instead of a `--vault` value that is neither a name nor a path.
+pub(crate) fn vault_as_path(value: &OsStr) -> Option<String> {
+    let text = value.to_str()?;
+    if text.starts_with('~') || !text.contains('/') {
+        let command = format!("credb --vault {} list", quote(&format!("./{text}")));
+        return Some(format!("to name a file of the working directory: `{command}`"));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests;

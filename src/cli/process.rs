@@ -1,0 +1,69 @@
+//! What the process is set to before it opens anything: no core dumps, and panics that say what
+//! they mean without what they hold.
+
+use std::panic;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::process::{DumpableBehavior, Resource, getrlimit, set_dumpable_behavior, setrlimit};
+
+use super::output::Output;
+use super::report;
+
+/// Whether the library may turn a panic inside the storage engine into an error.
+static UNWINDING: AtomicBool = AtomicBool::new(false);
+
+/// Lets the library report damaged files as errors, for a command that reads several files: one
+/// that is damaged hides no other, unless unwinding through the engine aborts.
+pub(crate) fn survive_damage() {
+    UNWINDING.store(true, Ordering::Relaxed);
+}
+
+/// Keeps secrets out of core files and out of other processes of this user.
+pub(crate) fn forbid_core_dumps() {
+    // Where the kernel refuses, there is no better way.
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    let mut limit = getrlimit(Resource::Core);
+    limit.current = Some(0);
+    let _ = setrlimit(Resource::Core, limit);
+}
+
+/// Makes a panic inside the storage engine the report of a damaged file, at once: unwinding
+/// through the engine may abort. Any other panic is told by its place alone, since its text may
+/// hold anything.
+pub(crate) fn report_panics(output: &Output, vault: Option<PathBuf>) {
+    let output = output.clone();
+    panic::set_hook(Box::new(move |panic| {
+        if credb::inside_store_call() {
+            if UNWINDING.load(Ordering::Relaxed) {
+                return;
+            }
+            let name =
+                vault.as_ref().map_or_else(|| "the vault".into(), |path| path.to_string_lossy());
+            tell(
+                &output,
+                "corrupt",
+                &format!("{name} is damaged: the storage engine gave up on it"),
+            );
+            end(6);
+        }
+        let place = match panic.location() {
+            Some(place) => format!(" at {}:{}", place.file(), place.line()),
+            None => String::new(),
+        };
+        tell(&output, "failed", &format!("internal error{place}"));
+    }));
+}
+
+fn tell(output: &Output, code: &str, message: &str) {
+    if output.is_json() {
+        output.error_json(&report::shape(code, message, None));
+    } else {
+        output.error(message, None);
+    }
+}
+
+#[expect(clippy::exit, reason = "unwinding through the storage engine may abort")]
+fn end(code: i32) -> ! {
+    std::process::exit(code)
+}

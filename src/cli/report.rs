@@ -1,0 +1,256 @@
+//! Failures: their exit codes, their JSON codes and how they are told.
+//!
+//! The one place that decides which number a failure exits with. Holds no secret: messages come
+//! from errors that hold none.
+
+use std::error::Error as StdError;
+use std::io;
+use std::process::ExitCode;
+
+use clap::builder::StyledStr;
+use credb::Error;
+use serde_json::json;
+
+use super::hints::Hints;
+use super::output::Output;
+
+/// Why a command did not do what it was asked to.
+pub(crate) enum Failure {
+    /// The library refused.
+    Library {
+        /// Why.
+        error: Error,
+        /// What to do about it, where the command knows better than the error.
+        hint: Option<String>,
+    },
+    /// The command line is wrong, or a question would have to be asked and must not.
+    Usage {
+        /// What is wrong.
+        message: String,
+        /// What to write instead.
+        hint: Option<String>,
+    },
+    /// Some entries were refused, the others were kept.
+    Partial(String),
+    /// The answer to a question was no.
+    Cancelled,
+    /// A signal asked to stop.
+    Interrupted,
+    /// What was asked for cannot be written.
+    Output(io::Error),
+    /// No failure: help that was asked for, or is shown since nothing was.
+    Help {
+        /// The help.
+        text: StyledStr,
+        /// Where it goes and what it means.
+        reason: HelpReason,
+    },
+}
+
+/// Why help is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HelpReason {
+    /// It was asked for.
+    Asked,
+    /// The command line is empty.
+    Empty,
+}
+
+impl Failure {
+    /// A wrong command line.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::Usage { message: message.into(), hint: None }
+    }
+
+    /// Input that breaks a rule.
+    pub(crate) fn invalid(what: impl Into<String>, reason: impl Into<String>) -> Self {
+        Error::Invalid { what: what.into(), reason: reason.into() }.into()
+    }
+
+    /// The same failure with a hint of the command's own.
+    pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {
+        let hint = Some(hint.into());
+        match self {
+            Self::Library { error, .. } => Self::Library { error, hint },
+            Self::Usage { message, .. } => Self::Usage { message, hint },
+            other => other,
+        }
+    }
+
+    /// The exit code.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Library { error, .. } => classify(error).1,
+            Self::Usage { .. } | Self::Help { reason: HelpReason::Empty, .. } => 2,
+            Self::Partial(_) | Self::Cancelled => 1,
+            Self::Interrupted => 130,
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+            Self::Output(_) => 8,
+            Self::Help { reason: HelpReason::Asked, .. } => 0,
+        }
+    }
+
+    /// Whether there is nothing to tell.
+    fn is_silent(&self) -> bool {
+        match self {
+            Self::Interrupted | Self::Help { .. } => true,
+            Self::Output(error) => error.kind() == io::ErrorKind::BrokenPipe,
+            _ => false,
+        }
+    }
+
+    fn json_code(&self) -> &'static str {
+        match self {
+            Self::Library { error, .. } => classify(error).0,
+            Self::Usage { .. } => "usage",
+            Self::Partial(_) => "partial",
+            Self::Cancelled => "cancelled",
+            Self::Output(_) => "io",
+            Self::Interrupted | Self::Help { .. } => "failed",
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::Library { error, .. } => with_causes(error),
+            Self::Usage { message, .. } | Self::Partial(message) => message.clone(),
+            Self::Cancelled => "cancelled, nothing was changed".to_owned(),
+            Self::Output(error) => format!("cannot write the output: {}", plain(error)),
+            Self::Interrupted | Self::Help { .. } => String::new(),
+        }
+    }
+
+    fn hint(&self, hints: &Hints) -> Option<String> {
+        match self {
+            Self::Library { error, hint } => hint.clone().or_else(|| hints.for_error(error)),
+            Self::Usage { hint, .. } => hint.clone().or_else(|| hints.for_usage()),
+            _ => None,
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Library { error, hint: None }
+    }
+}
+
+/// Tells the failure on stderr and gives the exit code.
+pub(crate) fn report(failure: &Failure, output: &Output, hints: &Hints) -> ExitCode {
+    if let Failure::Help { text, reason } = failure {
+        return show_help(text, *reason, output);
+    }
+    if !failure.is_silent() {
+        let (message, hint) = (failure.message(), failure.hint(hints));
+        if output.is_json() {
+            output.error_json(&shape(failure.json_code(), &message, hint.as_deref()));
+        } else {
+            output.error(&message, hint.as_deref());
+        }
+    }
+    ExitCode::from(failure.exit_code())
+}
+
+/// An error in JSON.
+pub(crate) fn shape(code: &str, message: &str, hint: Option<&str>) -> serde_json::Value {
+    json!({"error": {"code": code, "message": message, "hint": hint}})
+}
+
+/// The JSON code and the message of an error that is told as part of a result.
+pub(crate) fn in_result(error: &Error) -> serde_json::Value {
+    json!({"code": classify(error).0, "message": with_causes(error)})
+}
+
+/// An error and its causes in one line.
+pub(crate) fn with_causes(error: &Error) -> String {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        message.push_str(": ");
+        message.push_str(&plain(error));
+        cause = error.source();
+    }
+    message
+}
+
+/// A cause in lower case, without its number and final stop.
+fn plain(error: &dyn StdError) -> String {
+    let text = error.to_string();
+    let text = match text.rsplit_once(" (os error ") {
+        Some((text, _)) => text,
+        None => &text,
+    };
+    let text = text.trim_end_matches('.');
+    let mut characters = text.chars();
+    match (characters.next(), characters.next()) {
+        // An acronym stays one.
+        (Some(first), second) if !second.is_some_and(char::is_uppercase) => {
+            first.to_lowercase().chain(text.chars().skip(1)).collect()
+        }
+        _ => text.to_owned(),
+    }
+}
+
+/// The JSON code and the exit code of an error.
+fn classify(error: &Error) -> (&'static str, u8) {
+    match error {
+        Error::VaultNotFound { .. }
+        | Error::NotFound { .. }
+        | Error::FieldNotFound { .. }
+        | Error::SlotNotFound { .. } => ("not_found", 3),
+        Error::VaultExists { .. } | Error::AlreadyExists { .. } | Error::VersionMismatch { .. } => {
+            ("conflict", 4)
+        }
+        Error::Locked { .. } | Error::KeyUnusable { .. } | Error::ForeignLocked { .. } => {
+            ("locked", 5)
+        }
+        Error::Corrupt { .. } => ("corrupt", 6),
+        Error::NotAVault { .. } => ("not_a_vault", 6),
+        Error::NewerFormat { .. } => ("newer_format", 6),
+        Error::Busy { .. } => ("busy", 7),
+        Error::Io { .. } | Error::OutcomeUnknown { .. } | Error::UnsupportedFileSystem { .. } => {
+            ("io", 8)
+        }
+        Error::Invalid { .. } | Error::Duplicate { .. } => ("invalid", 9),
+        _ => ("failed", 1),
+    }
+}
+
+fn show_help(text: &StyledStr, reason: HelpReason, output: &Output) -> ExitCode {
+    let shown = match reason {
+        HelpReason::Asked => output.help(text),
+        HelpReason::Empty => {
+            output.help_on_stderr(text);
+            Ok(())
+        }
+    };
+    match shown {
+        Ok(()) => ExitCode::from(if reason == HelpReason::Asked { 0 } else { 2 }),
+        Err(failure) => ExitCode::from(failure.exit_code()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once_in_lower_case_and_without_its_number() {
+        let error = Error::Io {
+            action: "open",
+            path: "/x".into(),
+            source: io::Error::from_raw_os_error(13),
+        };
+        assert_eq!(with_causes(&error), "cannot open /x: permission denied");
+    }
+
+    #[test]
+    fn a_closed_pipe_is_no_failure() {
+        let closed = Failure::Output(io::ErrorKind::BrokenPipe.into());
+        assert_eq!(closed.exit_code(), 0);
+        assert!(closed.is_silent());
+        let full = Failure::Output(io::ErrorKind::StorageFull.into());
+        assert_eq!(full.exit_code(), 8);
+        assert!(!full.is_silent());
+    }
+}

@@ -1,0 +1,88 @@
+//! Where the result of `get` goes: stdout, or a file that appears whole or not at all.
+
+use std::ffi::OsStr;
+use std::fs::{self, File, Permissions};
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::cli::context::io_error;
+use crate::cli::output::{Output, to_stdout};
+use crate::cli::page::{Page, Reader};
+use crate::cli::report::Failure;
+
+/// Where a result goes.
+pub(super) enum Sink {
+    /// Standard output.
+    Stdout,
+    /// A file with these permissions.
+    File(PathBuf, u32),
+}
+
+impl Sink {
+    /// The place that the options name.
+    pub(super) fn new(path: Option<PathBuf>, mode: Option<&OsStr>) -> Result<Self, Failure> {
+        match path {
+            None => Ok(Self::Stdout),
+            Some(path) => Ok(Self::File(path, super::mode(mode)?)),
+        }
+    }
+
+    /// An empty page for this place.
+    pub(super) fn page<'a>(&self, output: &'a Output) -> Page<'a> {
+        match self {
+            Self::Stdout => Page::new(output),
+            Self::File(..) => Page::for_reader(output, Reader::Program),
+        }
+    }
+
+    /// Writes a page.
+    pub(super) fn write(&self, output: &Output, page: Page<'_>) -> Result<(), Failure> {
+        match self {
+            Self::Stdout => page.print(),
+            Self::File(path, mode) => {
+                replace(path, *mode, &page.into_bytes())?;
+                output.confirm(&format!("wrote {}", path.display()));
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes text as it is.
+    pub(super) fn write_text(&self, text: &str) -> Result<(), Failure> {
+        match self {
+            Self::Stdout => to_stdout(text.as_bytes()),
+            Self::File(path, mode) => replace(path, *mode, text.as_bytes()),
+        }
+    }
+}
+
+/// Puts a file with these contents in the place of what is there.
+fn replace(path: &Path, mode: u32, contents: &[u8]) -> Result<(), Failure> {
+    let path = target(path)?;
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let failed = || io_error("write", &path);
+    let mut file =
+        tempfile::Builder::new().prefix(".credb-").tempfile_in(directory).map_err(failed())?;
+    file.write_all(contents).map_err(failed())?;
+    // After creation, since that is subject to the umask.
+    file.as_file().set_permissions(Permissions::from_mode(mode)).map_err(failed())?;
+    file.as_file().sync_all().map_err(failed())?;
+    file.persist(&path).map_err(|error| failed()(error.error))?;
+    File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed())
+}
+
+/// The file to replace: links are followed, and nothing but a regular file is replaced.
+fn target(path: &Path) -> Result<PathBuf, Failure> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => {
+            fs::canonicalize(path).map_err(io_error("write", path))
+        }
+        Ok(_) => Err(Failure::invalid(path.display().to_string(), "is not a regular file")),
+        // A new file, or a failure that writing tells better.
+        Err(_) => Ok(path.to_owned()),
+    }
+}

@@ -1,0 +1,138 @@
+//! `info`: what the vault is, what opens it and what is weak about it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use credb::{Info, LockedVault, Slot, SlotKind};
+use serde_json::{Value, json};
+
+use super::{key, optional_time, path_text, slots_json};
+use crate::cli::context::{Context, io_error};
+use crate::cli::page::Page;
+use crate::cli::report::Failure;
+
+/// What is known of a vault; the last part only if a key at hand opens it.
+struct About {
+    path: String,
+    vault_id: String,
+    format_version: u32,
+    file_size: u64,
+    permissions: u32,
+    slots: Vec<Slot>,
+    unlocked: Option<Info>,
+}
+
+/// Shows all that can be known; a locked vault fails after that.
+pub(super) fn run(context: &Context) -> Result<(), Failure> {
+    let keys = context.keys()?;
+    let locked = LockedVault::open(&context.vault_path()?, &context.options())?;
+    let opened = locked.unlock(&keys).and_then(|vault| vault.info());
+    let (info, failure) = match opened {
+        Ok(info) => (Some(info), None),
+        Err(error) if is_locked(&error) => (None, Some(error)),
+        Err(error) => return Err(error.into()),
+    };
+    let about = About::new(&locked, info)?;
+    let warnings = about.warnings(context);
+    if context.output.is_json() {
+        context.output.json(&about.json(&warnings))?;
+    } else {
+        about.print(context)?;
+        for warning in &warnings {
+            context.output.warning(warning);
+        }
+    }
+    failure.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// Whether the clear part may be shown nevertheless.
+fn is_locked(error: &credb::Error) -> bool {
+    matches!(error, credb::Error::Locked { .. } | credb::Error::KeyUnusable { .. })
+}
+
+impl About {
+    fn new(vault: &LockedVault, info: Option<Info>) -> Result<Self, Failure> {
+        let (file_size, permissions) = file(vault.path())?;
+        let slots = match &info {
+            Some(info) => info.slots.clone(),
+            None => vault.slots()?,
+        };
+        Ok(Self {
+            path: path_text(vault.path()),
+            vault_id: vault.vault_id().to_string(),
+            format_version: vault.format_version(),
+            file_size,
+            permissions,
+            slots,
+            unlocked: info,
+        })
+    }
+
+    fn json(&self, warnings: &[String]) -> Value {
+        let info = self.unlocked.as_ref();
+        json!({
+            "path": self.path,
+            "vault_id": self.vault_id,
+            "format_version": self.format_version,
+            "unlocked": info.is_some(),
+            "credentials": info.map(|info| info.credentials),
+            "file_size_bytes": self.file_size,
+            "permissions": format!("{:03o}", self.permissions),
+            "slots": slots_json(&self.slots),
+            "created_at": optional_time(info.map(|info| info.created_at)),
+            "updated_at": optional_time(info.map(|info| info.updated_at)),
+            "warnings": warnings,
+        })
+    }
+
+    fn print(&self, context: &Context) -> Result<(), Failure> {
+        let mut page = Page::new(&context.output);
+        page.labelled("path", self.path.as_bytes());
+        page.labelled("vault id", self.vault_id.as_bytes());
+        page.labelled("format version", self.format_version.to_string().as_bytes());
+        page.labelled("unlocked", if self.unlocked.is_some() { b"yes" } else { b"no" });
+        if let Some(info) = &self.unlocked {
+            page.labelled("credentials", info.credentials.to_string().as_bytes());
+        }
+        page.labelled("file size", format!("{} bytes", self.file_size).as_bytes());
+        page.labelled("permissions", format!("{:03o}", self.permissions).as_bytes());
+        if let Some(info) = &self.unlocked {
+            let reader = page.reader();
+            page.labelled("created", reader.time(info.created_at).as_bytes());
+            page.labelled("last change", reader.time(info.updated_at).as_bytes());
+        }
+        page.push(b"keys:\n");
+        key::add_table(&mut page, &self.slots);
+        page.print()
+    }
+
+    fn warnings(&self, context: &Context) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for slot in self.slots.iter().filter(|slot| slot.kind.is_weak()) {
+            let (number, kind) = (slot.number, slot.kind.as_str());
+            warnings.push(format!("slot {number} ({kind}) is {}", slot.kind.strength()));
+        }
+        if self.slots.iter().all(|slot| slot.kind == SlotKind::Machine) {
+            warnings.push(format!(
+                "only this machine's secret opens the vault: without a recovery code (`{}`) it is \
+                 lost with the machine",
+                context.hints.command("key add recovery")
+            ));
+        }
+        if self.permissions & 0o077 != 0 {
+            warnings.push(format!(
+                "others may access the file (permissions {:03o}): chmod 600 {}",
+                self.permissions,
+                crate::cli::hints::quote(&self.path),
+            ));
+        }
+        warnings
+    }
+}
+
+/// The size and permissions of a file.
+fn file(path: &Path) -> Result<(u64, u32), Failure> {
+    let metadata = fs::metadata(path).map_err(io_error("read", path))?;
+    Ok((metadata.len(), metadata.permissions().mode() & 0o7777))
+}

@@ -1,0 +1,134 @@
+//! `migrate`: takes over the credentials of the predecessor's files.
+
+use credb::exchange::migrate::{self, Import, OnConflict, Report, Skipped};
+use credb::{Error, Vault};
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use super::{count, id_texts};
+use crate::cli::args::{Conflict, MigrateArgs};
+use crate::cli::context::Context;
+use crate::cli::hints::quote_path;
+use crate::cli::input::Place;
+use crate::cli::keys;
+use crate::cli::page::Page;
+use crate::cli::progress::Progress;
+use crate::cli::report::Failure;
+
+/// Takes over all of it, or none; with `--keep-going` all that can be.
+pub(super) fn run(context: &Context, args: &MigrateArgs) -> Result<(), Failure> {
+    let hostname = match &args.source_hostname {
+        Some(name) => name.clone(),
+        None => keys::hostname(&context.globals)?,
+    };
+    let bytes: Zeroizing<_> = Place::File(args.file.clone()).document()?;
+    let import = migrate::read(&args.file, &bytes, &hostname)?;
+    if !args.keep_going {
+        import.refuse_incomplete(&args.file)?;
+    }
+    let vault = context.open()?;
+    let report = {
+        let _progress = Progress::start(&context.output, "taking over");
+        apply(&vault, &import, args).map_err(|error| explain(context, error, args))?
+    };
+    show(context, args, &import, &report)?;
+    tell_what_stays(context, args, &import);
+    if import.refused.is_empty() {
+        return Ok(());
+    }
+    let refused = count(import.refused.len(), "entry", "entries");
+    Err(Failure::Partial(format!("{refused} not taken over: {}", list(&import.refused))))
+}
+
+/// Makes the changes, or for a dry run says what they would be.
+fn apply(vault: &Vault, import: &Import, args: &MigrateArgs) -> Result<Report, Error> {
+    let on_conflict = match args.on_conflict {
+        Conflict::Fail => OnConflict::Fail,
+        Conflict::Skip => OnConflict::Skip,
+        Conflict::Overwrite => OnConflict::Overwrite,
+    };
+    if args.dry_run {
+        return vault.read(|snapshot| migrate::preview(snapshot, import, on_conflict));
+    }
+    vault.write(|transaction| migrate::apply(transaction, import, on_conflict))
+}
+
+fn explain(context: &Context, error: Error, args: &MigrateArgs) -> Failure {
+    let is_conflict = matches!(error, Error::AlreadyExists { .. });
+    let failure = Failure::from(error);
+    if !is_conflict {
+        return failure;
+    }
+    let command = format!("migrate {} --on-conflict skip", quote_path(&args.file));
+    let command = context.hints.command(&command);
+    failure.with_hint(format!("to keep those that are there (or overwrite them): `{command}`"))
+}
+
+fn show(
+    context: &Context,
+    args: &MigrateArgs,
+    import: &Import,
+    report: &Report,
+) -> Result<(), Failure> {
+    let skipped = || report.skipped.iter().chain(&import.refused);
+    if context.output.is_json() {
+        return context.output.json(&json!({
+            "added": id_texts(&report.added),
+            "updated": id_texts(&report.updated),
+            "unchanged": id_texts(&report.unchanged),
+            "skipped": skipped().map(skipped_json).collect::<Value>(),
+            "dry_run": args.dry_run,
+        }));
+    }
+    let ids =
+        [("added", &report.added), ("updated", &report.updated), ("unchanged", &report.unchanged)];
+    let mut rows: Vec<Vec<String>> = ids
+        .into_iter()
+        .flat_map(|(what, ids)| ids.iter().map(move |id| row(what, id.as_str(), String::new())))
+        .collect();
+    rows.extend(skipped().map(|entry| {
+        let id = entry.id.as_deref().unwrap_or_default();
+        row("skipped", id, format!("{}: {}", entry.position, entry.reason))
+    }));
+    let mut page = Page::new(&context.output);
+    page.table(&["RESULT", "ID", "REASON"], &rows);
+    page.print()?;
+    context.output.confirm(&format!(
+        "{}added {}, updated {}, unchanged {}, skipped {}",
+        if args.dry_run { "dry run, nothing was written: " } else { "" },
+        report.added.len(),
+        report.updated.len(),
+        report.unchanged.len(),
+        skipped().count()
+    ));
+    Ok(())
+}
+
+fn row(what: &str, id: &str, reason: String) -> Vec<String> {
+    vec![what.to_owned(), id.to_owned(), reason]
+}
+
+/// What the old file gives away to everybody who can read it.
+fn tell_what_stays(context: &Context, args: &MigrateArgs, import: &Import) {
+    let file = args.file.display();
+    match import.clear_secrets {
+        0 => context.output.note(&format!("{file} holds no secret in clear")),
+        secrets => context.output.warning(&format!(
+            "{file} still holds {} in clear: remove it, or replace them there, when the new \
+             vault is in use",
+            count(secrets, "secret", "secrets")
+        )),
+    }
+}
+
+fn skipped_json(entry: &Skipped) -> Value {
+    json!({"position": entry.position, "id": entry.id, "reason": entry.reason})
+}
+
+fn list(refused: &[Skipped]) -> String {
+    let one = |entry: &Skipped| match &entry.id {
+        Some(id) => format!("{} (\"{id}\"): {}", entry.position, entry.reason),
+        None => format!("{}: {}", entry.position, entry.reason),
+    };
+    refused.iter().map(one).collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,71 @@
+//! One file a command.
+
+mod get;
+mod info;
+mod init;
+mod key;
+mod list;
+mod migrate;
+mod remove;
+mod set;
+mod vaults;
+
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+use credb::exchange::json;
+use credb::{CredentialId, Slot};
+use serde_json::{Value, json};
+
+use super::args::Command;
+use super::context::Context;
+use super::report::Failure;
+
+/// Runs one command.
+pub(crate) fn run(context: &Context, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Init(args) => init::run(context, args),
+        Command::Set(args) => set::run(context, *args),
+        Command::Get(args) => get::run(context, args),
+        Command::List(args) => list::run(context, args),
+        Command::Remove(args) => remove::run(context, args),
+        Command::Info => info::run(context),
+        Command::Vaults => vaults::run(context),
+        Command::Key(command) => key::run(context, command),
+        Command::Migrate(args) => migrate::run(context, &args),
+    }
+}
+
+/// A key slot in JSON.
+fn slot_json(slot: &Slot) -> Value {
+    json!({
+        "slot": slot.number,
+        "kind": slot.kind.as_str(),
+        "label": slot.label,
+        "created_at": optional_time(slot.created_at),
+        "strength": slot.kind.strength(),
+    })
+}
+
+/// Key slots in JSON.
+fn slots_json(slots: &[Slot]) -> Value {
+    slots.iter().map(slot_json).collect()
+}
+
+fn optional_time(time: Option<DateTime<Utc>>) -> Option<String> {
+    time.map(json::time)
+}
+
+fn id_texts(ids: &[CredentialId]) -> Vec<&str> {
+    ids.iter().map(CredentialId::as_str).collect()
+}
+
+/// A number of things, in words.
+fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// A path in JSON. One that is not UTF-8 loses the bytes that are not.
+fn path_text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}

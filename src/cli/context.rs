@@ -1,0 +1,129 @@
+//! What every command works with: the resolved options, where things are, and the way to the
+//! vault. Opens only when asked to, and asks nobody.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use credb::location::Locations;
+use credb::{Error, KeySource, Options, Vault};
+
+use super::globals::{Chosen, Globals, Origin};
+use super::hints::{self, Hints};
+use super::keys;
+use super::output::Output;
+use super::prompt::Prompt;
+use super::raw::RawArguments;
+use super::report::Failure;
+
+/// The vault's name if none is asked for.
+const DEFAULT_VAULT: &str = "default";
+
+/// What every command works with.
+pub(crate) struct Context {
+    /// The global options.
+    pub(crate) globals: Globals,
+    /// Where things are.
+    pub(crate) locations: Locations,
+    /// stdout and stderr.
+    pub(crate) output: Output,
+    /// What hints repeat.
+    pub(crate) hints: Hints,
+}
+
+impl Context {
+    /// The context of a command line.
+    pub(crate) fn new(globals: Globals, raw: &RawArguments) -> Self {
+        let output = Output::new(globals.form, globals.chatter, globals.color);
+        let locations = Locations::of_process();
+        let hints = hints_for(&globals, &locations, raw);
+        Self { globals, locations, output, hints }
+    }
+
+    /// The vault's path, whether or not there is one.
+    pub(crate) fn vault_path(&self) -> Result<PathBuf, Failure> {
+        let Some(Chosen { value, .. }) = &self.globals.vault else {
+            return self.locations.vault_path(DEFAULT_VAULT).map_err(|error| keys::nowhere(&error));
+        };
+        let Some(text) = value.to_str() else {
+            return if value.as_bytes().contains(&b'/') {
+                Ok(value.into())
+            } else {
+                Err(Failure::usage("a vault's name is UTF-8: write a file as ./NAME"))
+            };
+        };
+        self.locations.vault_path(text).map_err(|error| match hints::vault_as_path(value) {
+            Some(hint) if !is_name(text) => {
+                Failure::usage(super::report::with_causes(&error)).with_hint(hint)
+            }
+            _ => keys::nowhere(&error),
+        })
+    }
+
+    /// How vaults are opened.
+    pub(crate) fn options(&self) -> Options {
+        self.options_with(self.globals.wait)
+    }
+
+    /// How vaults are opened, waiting for others at most this long.
+    pub(crate) fn options_with(&self, wait: Duration) -> Options {
+        let options = Options::new().wait_in_all(wait).one_shot();
+        if self.globals.network { options.allow_network_file_system() } else { options }
+    }
+
+    /// The keys to try.
+    pub(crate) fn keys(&self) -> Result<Vec<KeySource>, Failure> {
+        keys::sources(&self.globals, &self.locations)
+    }
+
+    /// Opens and unlocks the vault.
+    pub(crate) fn open(&self) -> Result<Vault, Failure> {
+        Ok(Vault::open(&self.vault_path()?, &self.options(), &self.keys()?)?)
+    }
+
+    /// Someone to ask, if asking is possible and allowed.
+    pub(crate) fn prompt(&self) -> Option<Prompt> {
+        if self.globals.no_input { None } else { Prompt::on_terminal() }
+    }
+
+    /// Warns that an argument is visible to others.
+    pub(crate) fn warn_of_arguments(&self, option: &str, instead: &str) {
+        self.output.warning(&format!(
+            "a secret in {option} is visible to other users in the process list and in sudo's \
+             log: use {instead}"
+        ));
+    }
+}
+
+/// The failure of a file operation of the program's own.
+pub(crate) fn io_error(
+    action: &'static str,
+    path: &Path,
+) -> impl FnOnce(std::io::Error) -> Failure + use<> {
+    let path = path.to_owned();
+    move |source| Error::Io { action, path, source }.into()
+}
+
+/// Whether a text is well formed as a vault's name.
+fn is_name(text: &str) -> bool {
+    let is_inner = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric())
+        && text.bytes().all(is_inner)
+        && text.strip_suffix(".redb").is_none()
+}
+
+fn hints_for(globals: &Globals, locations: &Locations, raw: &RawArguments) -> Hints {
+    let said = |origin| {
+        let chosen = globals.vault.as_ref().filter(|chosen| chosen.origin == origin)?;
+        Some(chosen.value.to_string_lossy().into_owned())
+    };
+    let is_path =
+        globals.vault.as_ref().is_some_and(|vault| vault.value.as_bytes().contains(&b'/'));
+    Hints {
+        verb: raw.verb().map(str::to_owned),
+        vault: said(Origin::Flag),
+        environment_vault: said(Origin::Environment),
+        root_may_have_it: !is_path && !locations.root && Path::new(hints::ROOT_DATA).is_dir(),
+        repeatable: raw.repeatable(),
+    }
+}

@@ -1,0 +1,70 @@
+//! The terminal program: parses, resolves, dispatches and tells what went wrong.
+//!
+//! Uses only the library's public interface. Nothing in here exits but by returning, except after
+//! a panic inside the storage engine (see `process`).
+
+mod args;
+mod commands;
+mod context;
+mod escape;
+mod generate;
+mod globals;
+mod hints;
+mod input;
+mod keys;
+mod output;
+mod page;
+mod process;
+mod progress;
+mod prompt;
+mod raw;
+mod report;
+mod usage;
+mod when;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::args::{Cli, Command};
+use self::context::Context;
+use self::globals::Globals;
+use self::hints::Hints;
+use self::output::{Chatter, Form, Output};
+use self::raw::RawArguments;
+use self::report::Failure;
+
+/// Does what the command line says.
+pub(crate) fn run() -> ExitCode {
+    process::forbid_core_dumps();
+    let raw = RawArguments::of_process();
+    match prepare(&raw) {
+        Ok((context, command)) => execute(&context, command),
+        Err(failure) => {
+            let form = if raw.json() { Form::Json } else { Form::Text };
+            let chatter = if raw.quiet() { Chatter::Quiet } else { Chatter::Normal };
+            let output = Output::new(form, chatter, raw.color());
+            report::report(&failure, &output, &Hints::default())
+        }
+    }
+}
+
+fn prepare(raw: &RawArguments) -> Result<(Context, Command), Failure> {
+    let cli = Cli::try_parse_from(raw.all()).map_err(|error| usage::failure(&error, raw))?;
+    let globals = Globals::resolve(cli.globals)?;
+    Ok((Context::new(globals, raw), cli.command))
+}
+
+fn execute(context: &Context, command: Command) -> ExitCode {
+    process::report_panics(&context.output, context.vault_path().ok());
+    match catch_unwind(AssertUnwindSafe(|| commands::run(context, command))) {
+        Ok(Ok(())) => {
+            context.output.finish();
+            ExitCode::SUCCESS
+        }
+        Ok(Err(failure)) => report::report(&failure, &context.output, &context.hints),
+        // The panic hook has told it.
+        Err(_) => ExitCode::FAILURE,
+    }
+}

@@ -1,0 +1,21 @@
+//! What the command-line tests share: a sandbox that calls the built program as a user would, and
+//! checks of what came back. Knows nothing of the library.
+#![allow(dead_code, unused_imports, reason = "each test program uses a part of this")]
+
+mod call;
+mod entries;
+mod identity;
+mod outcome;
+mod running;
+mod sandbox;
+mod slow_sync;
+mod terminal;
+
+pub(crate) use self::call::Call;
+pub(crate) use self::entries::keys_in_order;
+pub(crate) use self::identity::Identity;
+pub(crate) use self::outcome::Outcome;
+pub(crate) use self::running::Running;
+pub(crate) use self::sandbox::{Sandbox, mode_of};
+pub(crate) use self::slow_sync::SlowSync;
+pub(crate) use self::terminal::Terminal;

@@ -1,0 +1,120 @@
+//! A started call: feeds it, collects what it writes, and never waits for it without a limit.
+
+use std::io::{Read, Write};
+use std::process::{Child, ExitStatus};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::Outcome;
+
+/// How often a running process is looked at.
+const POLL: Duration = Duration::from_millis(3);
+
+/// A call that was started. Killed when dropped before its end.
+pub(crate) struct Running {
+    child: Child,
+    command: String,
+    started: Instant,
+    timeout: Duration,
+    stdout: Option<JoinHandle<Vec<u8>>>,
+    stderr: Option<JoinHandle<Vec<u8>>>,
+}
+
+impl Running {
+    pub(super) fn new(
+        mut child: Child,
+        command: String,
+        stdin: Option<Vec<u8>>,
+        timeout: Duration,
+    ) -> Self {
+        if let (Some(mut pipe), Some(bytes)) = (child.stdin.take(), stdin) {
+            // A program that fails early closes its end; that is its right.
+            thread::spawn(move || drop(pipe.write_all(&bytes)));
+        }
+        let stdout = child.stdout.take().map(collect);
+        let stderr = child.stderr.take().map(collect);
+        Self { child, command, started: Instant::now(), timeout, stdout, stderr }
+    }
+
+    /// Waits for its end; past the call's timeout kills it and fails the test.
+    #[track_caller]
+    pub(crate) fn wait(mut self) -> Outcome {
+        loop {
+            if let Some(status) = self.child.try_wait().expect("wait for the program") {
+                return self.outcome(status);
+            }
+            if self.started.elapsed() > self.timeout {
+                self.child.kill().expect("kill the program");
+                let status = self.child.wait().expect("wait for the program");
+                let timeout = self.timeout;
+                panic!("killed after {timeout:?}\n{}", self.outcome(status));
+            }
+            thread::sleep(POLL);
+        }
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).expect("send a signal");
+    }
+
+    /// Waits until it was stopped by a signal. False if it ended instead.
+    #[track_caller]
+    pub(crate) fn stops(&mut self) -> bool {
+        loop {
+            if self.has_ended() {
+                return false;
+            }
+            if self.state() == Some('T') {
+                return true;
+            }
+            assert!(self.started.elapsed() < self.timeout, "neither stopped nor ended");
+            thread::sleep(POLL);
+        }
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("look at the program").is_some()
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// The state letter of proc(5).
+    fn state(&self) -> Option<char> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
+        stat.rsplit_once(") ")?.1.chars().next()
+    }
+
+    fn outcome(&mut self, status: ExitStatus) -> Outcome {
+        let taken = self.started.elapsed();
+        let joined = |reader: Option<JoinHandle<Vec<u8>>>| {
+            reader.map(|reader| reader.join().expect("read output")).unwrap_or_default()
+        };
+        let stdout = joined(self.stdout.take());
+        let stderr = joined(self.stderr.take());
+        Outcome::new(std::mem::take(&mut self.command), status, stdout, stderr, taken)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            drop(self.child.kill());
+            drop(self.child.wait());
+        }
+    }
+}
+
+fn collect(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // What came until the failure is worth more than the failure.
+        drop(pipe.read_to_end(&mut bytes));
+        bytes
+    })
+}

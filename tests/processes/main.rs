@@ -1,0 +1,10 @@
+//! Many processes on one vault: nothing acknowledged is lost, nobody waits without a limit, and
+//! no command fails because of the others.
+#![cfg(feature = "cli")]
+
+mod crowds;
+mod kills;
+mod stopped;
+
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,112 @@
+//! Where images are laid out and opened: a directory in memory, and the ordinary `Vault`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use credb::simulate::Inode;
+use credb::{CredentialId, Error, KeySource, Options, Query, Vault};
+
+use crate::disk::{Disk, Files};
+
+/// A directory in memory, if there is one.
+pub(crate) fn directory() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let builder = || tempfile::Builder::new().prefix("credb-crash.").to_owned();
+    if memory.is_dir() { builder().tempdir_in(memory) } else { builder().tempdir() }.unwrap()
+}
+
+/// Files by name, with the inodes they have now.
+pub(crate) fn files_in(directory: &Path) -> BTreeMap<String, (Inode, Vec<u8>)> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        if entry.file_type().unwrap().is_file() && !name.ends_with(".lock") {
+            let bytes = fs::read(entry.path()).unwrap();
+            files.insert(name, (entry.metadata().unwrap().ino(), bytes));
+        }
+    }
+    files
+}
+
+/// What a vault holds: ids with versions and passwords, and its key slots.
+pub(crate) type State = BTreeMap<String, (u64, Vec<u8>)>;
+
+/// A directory to lay images out in.
+pub(crate) struct Stage {
+    directory: tempfile::TempDir,
+}
+
+impl Stage {
+    pub(crate) fn new() -> Self {
+        Self { directory: directory() }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Lays out these files and no others.
+    pub(crate) fn lay_out(&self, files: &Files) {
+        for entry in fs::read_dir(self.directory.path()).unwrap() {
+            let entry = entry.unwrap();
+            if !files.contains_key(&*entry.file_name().to_string_lossy()) {
+                fs::remove_file(entry.path()).unwrap();
+            }
+        }
+        for (name, bytes) in files {
+            fs::write(self.path(name), bytes).unwrap();
+            set_private(&self.path(name));
+        }
+    }
+
+    /// The disk as it is now, all synced.
+    pub(crate) fn disk(&self) -> Disk {
+        Disk::of(&files_in(self.directory.path()))
+    }
+}
+
+fn set_private(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+/// The vault's contents, read and verified through the ordinary interface; `None` if there is no
+/// vault.
+pub(crate) fn contents(path: &Path, keys: &[KeySource]) -> Result<Option<State>, Error> {
+    let vault = match Vault::open(path, &Options::new(), keys) {
+        Ok(vault) => vault,
+        Err(Error::VaultNotFound { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let state = state(&vault)?;
+    let found = vault.verify(&|_, _| {})?;
+    match found.damaged.first() {
+        None => Ok(Some(state)),
+        Some(damage) => {
+            Err(Error::Corrupt { what: damage.table.to_owned(), reason: damage.reason.clone() })
+        }
+    }
+}
+
+/// The contents of an open vault, from one snapshot.
+pub(crate) fn state(vault: &Vault) -> Result<State, Error> {
+    let slots = vault.slots()?;
+    vault.read(|snapshot| {
+        let slot = |slot: &credb::Slot| (format!("slot {}", slot.number), (0, Vec::new()));
+        let mut state: State = slots.iter().map(slot).collect();
+        for metadata in snapshot.list(&Query::all())? {
+            let credential = snapshot.get(&metadata.id)?;
+            let value = (metadata.version, credential.password.expose().to_vec());
+            state.insert(metadata.id.to_string(), value);
+        }
+        Ok(state)
+    })
+}
+
+/// An id that the tests use.
+pub(crate) fn id(text: &str) -> CredentialId {
+    CredentialId::new(text).unwrap()
+}

@@ -1,0 +1,190 @@
+//! Whole processes side by side: `credb` and a bare program that does the least that the same
+//! work needs, one redb operation and one Fernet operation, on files with as many rows.
+//!
+//! Runs alternate, so that both meet the same machine; what counts is the ratio of the medians.
+//! `cargo bench --bench against_bare` prints a table; `CREDB_BENCH_RUNS` sets the runs of each.
+
+use std::error::Error;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use credb::{Condition, CredentialId, Edit, NewKey, Options, Vault};
+use fernet::Fernet;
+use redb::backends::FileBackend;
+use redb::{Builder, ConcurrencyMode, Database, ReadableDatabase, ReadableTable, TableDefinition};
+
+type Anything<T> = Result<T, Box<dyn Error>>;
+
+const ROWS: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("rows");
+const KEY: &str = "wVHjkspS1XP0W53oSvTloX9wH8Unch9YZOLuVqgFza0=";
+
+fn main() -> Anything<()> {
+    let arguments: Vec<String> = std::env::args().collect();
+    match arguments.get(1).map(String::as_str) {
+        Some("bare-get") => bare_get(Path::new(&arguments[2]), &arguments[3]),
+        Some("bare-set") => bare_set(Path::new(&arguments[2]), &arguments[3]),
+        Some("bare-list") => bare_list(Path::new(&arguments[2])),
+        _ => compare(),
+    }
+}
+
+fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder.set_concurrency_mode(ConcurrencyMode::MultiWriter);
+    builder.set_cache_size(32 * 1_048_576);
+    builder
+}
+
+fn fernet() -> Anything<Fernet> {
+    Fernet::new(KEY).ok_or_else(|| "the key".into())
+}
+
+/// A padded row as ours are: 256 bytes sealed.
+fn sealed(fernet: &Fernet) -> Anything<Vec<u8>> {
+    let token = fernet.encrypt_at_time(&[7; 256], 0);
+    Ok(data_encoding::BASE64URL.decode(token.as_bytes())?)
+}
+
+fn open_row(fernet: &Fernet, row: &[u8]) -> Anything<Vec<u8>> {
+    let text = data_encoding::BASE64URL.encode(row);
+    fernet.decrypt_at_time(&text, None, 0).map_err(|_| "altered".into())
+}
+
+fn bare_get(path: &Path, key: &str) -> Anything<()> {
+    let file = FileBackend::new(std::fs::File::open(path)?)?;
+    let database = builder().open_read_only_with_backend(file)?;
+    let table = database.begin_read()?.open_table(ROWS)?;
+    let row = table.get(key.as_bytes())?.ok_or("no such row")?;
+    let plaintext = open_row(&fernet()?, row.value())?;
+    std::io::stdout().write_all(&plaintext[..16])?;
+    Ok(())
+}
+
+fn bare_set(path: &Path, key: &str) -> Anything<()> {
+    let database: Database = builder().open(path)?;
+    let transaction = database.begin_write()?;
+    transaction.open_table(ROWS)?.insert(key.as_bytes(), sealed(&fernet()?)?.as_slice())?;
+    transaction.commit()?;
+    Ok(())
+}
+
+fn bare_list(path: &Path) -> Anything<()> {
+    let file = FileBackend::new(std::fs::File::open(path)?)?;
+    let database = builder().open_read_only_with_backend(file)?;
+    let table = database.begin_read()?.open_table(ROWS)?;
+    let fernet = fernet()?;
+    let mut out = Vec::new();
+    for entry in table.iter()? {
+        let (key, row) = entry?;
+        let plaintext = open_row(&fernet, row.value())?;
+        out.extend_from_slice(key.value());
+        out.push(b'\t');
+        out.extend_from_slice(&plaintext[..16]);
+        out.push(b'\n');
+    }
+    std::io::stdout().write_all(&out)?;
+    Ok(())
+}
+
+/// A bare file with so many rows.
+fn bare_file(path: &Path, rows: u32) -> Anything<()> {
+    let database = builder().create(path)?;
+    let transaction = database.begin_write()?;
+    {
+        let mut table = transaction.open_table(ROWS)?;
+        let fernet = fernet()?;
+        for number in 0..rows {
+            table.insert(format!("id{number:07}").as_bytes(), sealed(&fernet)?.as_slice())?;
+        }
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+fn vault(path: &Path, key_file: &Path, rows: u32) -> Anything<()> {
+    let key = NewKey::File(key_file.to_owned());
+    let vault = Vault::create(path, &Options::new(), &key)?;
+    vault.write(|transaction| {
+        for number in 0..rows {
+            let edit = Edit::new().username("root").password("a password of usual length");
+            let id = CredentialId::new(format!("id{number:07}"))?;
+            transaction.set_if(&id, &edit, Condition::Always)?;
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+struct Side {
+    program: PathBuf,
+    arguments: Vec<String>,
+}
+
+impl Side {
+    fn run(&self, key_file: &Path, input: &str) -> Anything<Duration> {
+        let started = Instant::now();
+        let mut child = Command::new(&self.program)
+            .args(&self.arguments)
+            .env("CREDB_KEY_FILE", key_file)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()?;
+        child.stdin.take().ok_or("stdin")?.write_all(input.as_bytes()).ok();
+        let status = child.wait()?;
+        let took = started.elapsed();
+        if status.success() { Ok(took) } else { Err(format!("{:?}", self.arguments).into()) }
+    }
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+fn compare() -> Anything<()> {
+    let runs: usize =
+        std::env::var("CREDB_BENCH_RUNS").ok().and_then(|text| text.parse().ok()).unwrap_or(201);
+    let bench = std::env::current_exe()?;
+    let credb = PathBuf::from(env!("CARGO_BIN_EXE_credb"));
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+    let key_file = directory.path().join("bench.key");
+    let mut out = std::io::stdout();
+    writeln!(out, "| work | rows | credb, median | bare, median | ratio |")?;
+    writeln!(out, "| --- | --- | --- | --- | --- |")?;
+    for rows in [1_000, 100_000] {
+        let ours = directory.path().join(format!("{rows}.redb"));
+        let bare = directory.path().join(format!("{rows}.bare"));
+        vault(&ours, &key_file, rows)?;
+        bare_file(&bare, rows)?;
+        let (ours, bare) = (ours.display().to_string(), bare.display().to_string());
+        for work in ["get", "set", "list"] {
+            if work == "list" && rows < 100_000 {
+                continue;
+            }
+            let mut times = (Vec::new(), Vec::new());
+            let count = if work == "list" { runs.div_ceil(10) } else { runs };
+            for run in 0..count {
+                let id = format!("id{:07}", (run * 7_919) % rows as usize);
+                let mut left = vec!["--vault".to_owned(), ours.clone(), work.to_owned()];
+                let mut right = vec![format!("bare-{work}"), bare.clone()];
+                match work {
+                    "get" => left.extend([id.clone(), "--field".into(), "password".into()]),
+                    "set" => left.extend([id.clone(), "--password-stdin".into()]),
+                    _ => {}
+                }
+                right.push(id);
+                let input = format!("password number {run}");
+                let left = Side { program: credb.clone(), arguments: left };
+                let right = Side { program: bench.clone(), arguments: right };
+                times.0.push(left.run(&key_file, &input)?);
+                times.1.push(right.run(&key_file, &input)?);
+            }
+            let (left, right) = (median(times.0), median(times.1));
+            let ratio = left.as_secs_f64() / right.as_secs_f64();
+            writeln!(out, "| {work} | {rows} | {left:.2?} | {right:.2?} | {ratio:.2} |")?;
+        }
+    }
+    Ok(())
+}

@@ -87,6 +87,7 @@ impl Reader {
     fn run(&self, document: &str, block: &Block) {
         let mut terminal = Terminal::start(&self.call(block));
         for (question, answer) in block.questions() {
+            let question = question.replace(HOME, &self.home);
             terminal.expect(&question).type_text(&answer).type_text("\r");
         }
         let screen = terminal.ends(0).replace('\r', "").replace(&self.home, HOME);
@@ -97,10 +98,7 @@ impl Reader {
                 panic!("{place}: the block ended early:\n{screen}");
             };
             if let Err(Difference { documented, actual }) = compare(&command.output, output) {
-                panic!(
-                    "{place}: $ {}\ndocumented:\n{documented}\nactual:\n{actual}",
-                    command.text
-                );
+                panic!("{place}: $ {}\ndocumented:\n{documented}\nactual:\n{actual}", command.text);
             }
             let shows_code = block.commands.get(position + 1).is_some_and(|c| c.text == "echo $?");
             let shows_error = command.output.iter().any(|line| line.starts_with("error: "));

@@ -10,6 +10,7 @@
 //! `CREDB_CRASH_SEED` repeats a run, `CREDB_CRASH_FACTOR` makes it that many times as long.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::print_stdout, reason = "how much was tried, and from which seed")]
 
 mod campaign;
 mod disk;
@@ -203,7 +204,7 @@ fn compacting() -> (Record, Vec<State>) {
     let before = stage.disk();
     let vault = Vault::open(&stage.path("v.redb"), &Options::new(), &host()).unwrap();
     let state = stage::state(&vault).unwrap();
-    let (_, events) = simulate::record(|| {
+    let ((), events) = simulate::record(|| {
         vault.compact(&|_, _| {}).unwrap();
         drop(vault);
     });
@@ -225,7 +226,7 @@ fn restoring() -> (Record, Vec<State>) {
     drop(vault);
     let before = stage.disk();
     let copy = Vault::open(&backup, &Options::new(), &host()).unwrap();
-    let (_, events) = simulate::record(|| {
+    let ((), events) = simulate::record(|| {
         copy.restore(&path, &Options::new(), &host_key(), &|_, _| {}).unwrap();
     });
     let acknowledged = vec![events.len()];

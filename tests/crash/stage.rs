@@ -23,7 +23,7 @@ pub(crate) fn files_in(directory: &Path) -> BTreeMap<String, (Inode, Vec<u8>)> {
     for entry in fs::read_dir(directory).unwrap() {
         let entry = entry.unwrap();
         let name = entry.file_name().into_string().unwrap();
-        if entry.file_type().unwrap().is_file() && !name.ends_with(".lock") {
+        if entry.file_type().unwrap().is_file() && !name.contains(".lock") {
             let bytes = fs::read(entry.path()).unwrap();
             files.insert(name, (entry.metadata().unwrap().ino(), bytes));
         }

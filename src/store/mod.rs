@@ -207,8 +207,8 @@ impl Store {
         })
     }
 
-    /// Checks the whole file, page by page: whether nothing had to be repaired. No other process
-    /// writes meanwhile.
+    /// Checks the whole file, page by page: whether nothing is wrong with it. The file stays as
+    /// it is; no other process writes meanwhile.
     ///
     /// # Errors
     ///
@@ -216,12 +216,21 @@ impl Store {
     pub(crate) fn check_structure(&self) -> Result<bool> {
         let budget = self.begin()?;
         self.alone(&budget, || {
-            let opened = self.try_open(Access::Write, &budget);
-            let checked = opened.and_then(|opened| match Arc::into_inner(opened.engine) {
-                Some(engine) => engine.check_structure(),
-                None => Err(OpenFailure::Known(Error::Poisoned)),
+            let checked = budget.poll(|| {
+                let (medium, _) = self.place.open(Access::Write)?;
+                match Engine::check_structure(medium, self.path()) {
+                    Err(OpenFailure::InUse) => Ok(None),
+                    result => result.map(Some),
+                }
             });
-            checked.map_err(|failure| self.failed(failure, &budget))
+            checked.map_err(|failure| match failure {
+                // The engine was this check's own: the handle is none the worse for it.
+                OpenFailure::Panicked => {
+                    let reason = "checking its pages failed unexpectedly";
+                    Error::corrupt(self.path().display().to_string(), reason)
+                }
+                failure => self.failed(failure, &budget),
+            })
         })
     }
 
@@ -372,6 +381,14 @@ pub(crate) fn replace(
 ) -> Result<()> {
     let place = FilePlace::find(path, file_systems)?;
     let store = Store::open(Box::new(place), patience.clone(), Lifetime::OneShot);
+    let mut swapped = false;
+    let mut swap = || {
+        if !swapped {
+            swap()?;
+            swapped = true;
+        }
+        Ok(())
+    };
     // A transaction that changes nothing keeps every other writer out.
     match store.and_then(|store| store.write(|_| swap().map(Verdict::Rollback))) {
         // A file that is no vault any more has no writers but those at the turnstile.

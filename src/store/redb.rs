@@ -4,6 +4,8 @@
 //! and readers see snapshots. Our backend bounds every wait for a lock, and a panic inside of
 //! redb, which a damaged file can cause, becomes an error.
 
+mod overlay;
+
 use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -20,6 +22,7 @@ use ::redb::{
     TableDefinition, TableError, TransactionError, WriteTransaction,
 };
 
+use self::overlay::Overlay;
 use super::file::{Access, Medium};
 use super::patience::{Budget, OutOfTime};
 use super::{ReadRows, Table, Verdict, Visit, WriteRows};
@@ -106,34 +109,33 @@ impl Engine {
         path: &Path,
     ) -> Result<Self, OpenFailure> {
         let doubt = Arc::new(AtomicBool::new(false));
-        #[cfg(feature = "simulate")]
-        let file = {
-            let Medium::File(file) = &medium;
-            simulate::inode_of(file)
-        };
-        let inner: Box<dyn StorageBackend> = match medium {
-            Medium::File(file) => Box::new(FileBackend::new(file).map_err(|e| opening(e, path))?),
-        };
-        let backend = Backend {
-            inner,
-            empty,
-            doubt: Arc::clone(&doubt),
-            #[cfg(feature = "simulate")]
-            file,
-        };
-        let mut builder = Builder::new();
-        builder.set_cache_size(CACHE).set_concurrency_mode(ConcurrencyMode::MultiWriter);
+        let backend = Backend::new(medium, empty, &doubt).map_err(|e| opening(e, path))?;
         let handle = contained(|| {
             Ok(match access {
                 Access::Read => Handle::Reader(inside(|| {
-                    builder.open_read_only_with_backend(backend).map_err(|e| opening(e, path))
+                    builder().open_read_only_with_backend(backend).map_err(|e| opening(e, path))
                 })?),
                 Access::Write => Handle::Writer(inside(|| {
-                    builder.create_with_backend(backend).map_err(|e| opening(e, path))
+                    builder().create_with_backend(backend).map_err(|e| opening(e, path))
                 })?),
             })
         })?;
         Ok(Self { handle: Some(handle), path: path.to_owned(), doubt })
+    }
+
+    /// Checks the whole file, page by page: whether redb would not have to mend anything. Waits
+    /// for a writer, and lets none write meanwhile; the file stays as it is.
+    pub(super) fn check_structure(medium: Medium, path: &Path) -> Result<bool, OpenFailure> {
+        let doubt = Arc::default();
+        let backend =
+            Backend::new(medium, EmptyFile::Refused, &doubt).map_err(|e| opening(e, path))?;
+        contained(|| {
+            inside(|| {
+                let mut database = builder().create_with_backend(Overlay::new(backend))?;
+                database.check_integrity()
+            })
+            .map_err(|error| opening(error, path))
+        })
     }
 
     pub(super) fn is_writer(&self) -> bool {
@@ -191,18 +193,6 @@ impl Engine {
                     Err(OpenFailure::Known(error))
                 }
             }
-        })
-    }
-
-    /// Checks the whole file, page by page: whether nothing had to be repaired. Waits for a
-    /// writer, and lets none write meanwhile.
-    pub(super) fn check_structure(mut self) -> Result<bool, OpenFailure> {
-        let path = self.path.clone();
-        contained(|| match &mut self.handle {
-            Some(Handle::Writer(database)) => {
-                inside(|| database.check_integrity()).map_err(|error| opening(error, &path))
-            }
-            _ => Err(OpenFailure::Known(Error::Poisoned)),
         })
     }
 
@@ -368,10 +358,12 @@ fn each(
         .map_err(|error| storage_error(error, path))?;
     while let Some(entry) = inside(|| range.next()) {
         let (key, value) = entry.map_err(|error| storage_error(error, path))?;
-        if !key.value().starts_with(prefix) {
+        // Where a row ends is read from its page only now.
+        let (key, value) = inside(|| (key.value(), value.value()));
+        if !key.starts_with(prefix) {
             break;
         }
-        visit(key.value(), value.value())?;
+        visit(key, value)?;
     }
     Ok(())
 }
@@ -452,6 +444,36 @@ struct Backend {
     doubt: Arc<AtomicBool>,
     #[cfg(feature = "simulate")]
     file: simulate::Inode,
+}
+
+impl Backend {
+    fn new(
+        medium: Medium,
+        empty: EmptyFile,
+        doubt: &Arc<AtomicBool>,
+    ) -> Result<Self, DatabaseError> {
+        #[cfg(feature = "simulate")]
+        let file = {
+            let Medium::File(file) = &medium;
+            simulate::inode_of(file)
+        };
+        let inner: Box<dyn StorageBackend> = match medium {
+            Medium::File(file) => Box::new(FileBackend::new(file)?),
+        };
+        Ok(Self {
+            inner,
+            empty,
+            doubt: Arc::clone(doubt),
+            #[cfg(feature = "simulate")]
+            file,
+        })
+    }
+}
+
+fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder.set_cache_size(CACHE).set_concurrency_mode(ConcurrencyMode::MultiWriter);
+    builder
 }
 
 /// The cause in the error of a lock that was not to be had in time.

@@ -3,9 +3,10 @@
 
 use std::path::Path;
 
+use super::header::{self, Intent};
 use super::unlocked::Unlocked;
 use super::verify::{self, Progress};
-use super::{Options, Vault};
+use super::{Options, Vault, slots};
 use crate::error::{Error, Result};
 use crate::files::Draft;
 use crate::keys::SlotKind;
@@ -49,7 +50,8 @@ impl Vault {
     /// # Errors
     ///
     /// [`Error::VaultExists`] if something is at the destination, [`Error::Corrupt`] if the
-    /// vault does not verify, and those of [`Vault::read`].
+    /// vault does not verify, [`Error::NewerFormat`] if it has what this program would not copy,
+    /// and those of [`Vault::read`].
     ///
     /// # Examples
     ///
@@ -78,10 +80,14 @@ impl Vault {
         if exists && same_file(destination, self.path()) {
             return Err(Error::invalid("backup", "would take the place of the vault itself"));
         }
-        let (draft, credentials) = self.store.read(|rows| {
+        let bound = [SlotKind::Machine, SlotKind::Hostname];
+        let (draft, credentials, portable) = self.store.read(|rows| {
+            // A copy without what is unknown here would not be one.
+            header::check(rows, self.path(), Intent::Write)?;
             let draft = store::build(destination, self.file_systems, |new| copy(rows, new))?;
             let credentials = verified(&draft, &self.keys, progress)?;
-            Ok((draft, credentials))
+            let slots = slots::read(rows, self.keys.vault_key())?;
+            Ok((draft, credentials, slots.iter().any(|slot| !bound.contains(&slot.kind))))
         })?;
         let size = draft.file().metadata().map_err(Error::io("read", destination))?.len();
         if overwrite == Overwrite::Allowed {
@@ -89,8 +95,6 @@ impl Vault {
         } else if !draft.place(destination)? {
             return Err(Error::VaultExists { path: destination.to_owned() });
         }
-        let bound = [SlotKind::Machine, SlotKind::Hostname];
-        let portable = self.slots()?.iter().any(|slot| !bound.contains(&slot.kind));
         Ok(Backup { credentials, size, portable })
     }
 
@@ -102,18 +106,18 @@ impl Vault {
     /// [`Error::Corrupt`] if the vault does not verify, and those of [`Vault::write`]; the vault
     /// is then as it was.
     pub fn compact(&self, progress: Progress<'_>) -> Result<Compaction> {
-        let size = || std::fs::metadata(self.path()).map(|metadata| metadata.len());
-        let before = size().map_err(Error::io("read", self.path()))?;
+        let read = || Error::io("read", self.path());
+        let before = std::fs::metadata(self.path()).map_err(read())?.len();
         // The transaction changes nothing: it keeps every other writer out while rows are copied.
         self.store.write(|rows| {
+            header::check(rows, self.path(), Intent::Write)?;
             let draft = store::build(self.path(), self.file_systems, |new| copy(rows, new))?;
             verified(&draft, &self.keys, progress)?;
             draft.adopt(self.path())?;
+            let after = draft.file().metadata().map_err(read())?.len();
             draft.replace(self.path())?;
-            Ok(Verdict::Rollback(()))
-        })?;
-        let after = size().map_err(Error::io("read", self.path()))?;
-        Ok(Compaction { before, after })
+            Ok(Verdict::Rollback(Compaction { before, after }))
+        })
     }
 }
 
@@ -136,16 +140,7 @@ pub(super) fn verified(draft: &Draft, keys: &Unlocked, progress: Progress<'_>) -
     let patience = Options::new().patience(draft.path());
     let store = Store::open(Box::new(place), patience, Lifetime::OneShot)?;
     let found = store.read(|rows| Ok(verify::verify(rows, keys, progress)))?;
-    match found.damaged.first() {
-        None => Ok(found.checked.index),
-        Some(damage) => {
-            let what = damage.id.as_ref().map_or_else(
-                || format!("table {}", damage.table),
-                |id| format!("credential \"{id}\" (table {})", damage.table),
-            );
-            Err(Error::corrupt(what, damage.reason.clone()))
-        }
-    }
+    Ok(found.into_result()?.index)
 }
 
 fn same_file(left: &Path, right: &Path) -> bool {

@@ -68,6 +68,22 @@ impl Verification {
     pub fn is_ok(&self) -> bool {
         self.damaged.is_empty()
     }
+
+    /// No row could be looked at.
+    fn nothing_but(damage: Damage) -> Self {
+        let checked = Checked::default();
+        Self { checked, damaged: vec![damage], state_token: None, updated_at: None }
+    }
+
+    /// The first damage as an error.
+    pub(super) fn into_result(self) -> Result<Checked> {
+        let Some(damage) = self.damaged.first() else { return Ok(self.checked) };
+        let what = damage.id.as_ref().map_or_else(
+            || format!("table {}", damage.table),
+            |id| format!("credential \"{id}\" (table {})", damage.table),
+        );
+        Err(Error::corrupt(what, damage.reason.clone()))
+    }
 }
 
 /// Told how many rows are done, of how many.
@@ -99,12 +115,21 @@ impl Vault {
     /// ```
     pub fn verify(&self, progress: Progress<'_>) -> Result<Verification> {
         let structure = self.verify_structure();
-        let mut found = self.store.read(|rows| Ok(verify(rows, &self.keys, progress)))?;
-        match structure {
-            Ok(checked) => found.checked.structure = checked,
-            Err(damage) => found.damaged.insert(0, damage?),
+        let found = self.store.read(|rows| Ok(verify(rows, &self.keys, progress)));
+        match (structure, found) {
+            (Ok(checked), found) => {
+                let mut found = found?;
+                found.checked.structure = checked;
+                Ok(found)
+            }
+            (Err(damage), Ok(mut found)) => {
+                found.damaged.insert(0, damage?);
+                Ok(found)
+            }
+            // The pages say why no row can be read.
+            (Err(damage), Err(Error::Corrupt { .. })) => Ok(Verification::nothing_but(damage?)),
+            (Err(_), Err(error)) => Err(error),
         }
-        Ok(found)
     }
 
     /// Whether the check of the pages could be made; what it found wrong.
@@ -112,7 +137,7 @@ impl Vault {
         let damage = |reason: String| Ok(Damage { table: "file", id: None, reason });
         match self.store.check_structure() {
             Ok(true) => Ok(true),
-            Ok(false) => Err(damage("its free-space records were wrong and were mended".into())),
+            Ok(false) => Err(damage("its free-space records are wrong".into())),
             Err(Error::Corrupt { reason, .. }) => Err(damage(reason)),
             Err(Error::Io { source, .. }) if may_only_read(&source) => Ok(false),
             Err(error) => Err(Err(error)),

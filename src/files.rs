@@ -71,6 +71,15 @@ pub(crate) fn link(path: &Path, second: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Takes a second name of a file away again, as far as that can be done; the only name of a file
+/// stays.
+pub(crate) fn unlink_second(second: &Path, path: &Path) {
+    let identity = |path: &Path| fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
+    if identity(path).is_some_and(|known| identity(second) == Some(known)) {
+        let _ = fs::remove_file(second);
+    }
+}
+
 /// A file under a temporary name (0600, whatever the umask), to be filled and then placed under
 /// its own. Removed if it is dropped before.
 #[derive(Debug)]

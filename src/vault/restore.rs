@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use chrono::{SubsecRound, Utc};
 
 use super::backup::{copy, verified};
+use super::header::{self, Intent};
 use super::manifest::Manifest;
 use super::settings::{self, Settings};
 use super::slots::next_slot;
-use super::verify::Progress;
+use super::verify::{self, Progress};
 use super::{Options, Vault};
 use crate::error::{Error, Result};
 use crate::files::{self, Draft, create_private_directory, parent};
@@ -48,6 +49,11 @@ impl Vault {
         if path == self.path() {
             return Err(Error::invalid("restore", "would take the place of its own source"));
         }
+        // Before anything is made.
+        self.store.read(|rows| {
+            header::check(rows, self.path(), Intent::Write)?;
+            verify::verify(rows, &self.keys, progress).into_result()
+        })?;
         create_private_directory(parent(&path))?;
         let secret = key.secret()?;
         let opens = self.opens_with(&KeySource::from(key));
@@ -63,7 +69,7 @@ impl Vault {
                 }
                 self.begin_new_life(new, now)
             })?;
-            let credentials = verified(&draft, &self.keys, progress)?;
+            let credentials = verified(&draft, &self.keys, &|_, _| {})?;
             Ok((draft, credentials))
         })?;
         let kept = place(draft, &path, options)?;
@@ -100,7 +106,8 @@ pub(super) fn place(draft: Draft, path: &Path, options: &Options) -> Result<Opti
     let mut draft = Some(draft);
     store::replace(path, options.file_systems(), &options.patience(path), || {
         files::link(path, &kept)?;
-        draft.take().map_or(Ok(()), |draft| draft.replace(path))
+        let replaced = draft.take().map_or(Ok(()), |draft| draft.replace(path));
+        replaced.inspect_err(|_| files::unlink_second(&kept, path))
     })?;
     Ok(Some(kept))
 }

@@ -6,9 +6,9 @@
 //! begins at a multiple of 4096 bytes. Pages that are no longer in use are found too, with rows
 //! as they once were: whoever asks must authenticate each row and compare versions.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use super::Visit;
@@ -28,7 +28,12 @@ const LARGEST: usize = 8 * 1_048_576;
 ///
 /// [`Error::Io`] and those of `visit`. Bytes that are no leaf are passed over.
 pub(crate) fn scan(path: &Path, visit: Visit<'_>) -> Result<()> {
-    let file = File::open(path).map_err(Error::io("open", path))?;
+    // A pipe that nobody writes to is not waited for.
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed())
+        .open(path)
+        .map_err(Error::io("open", path))?;
     let length = file.metadata().map_err(Error::io("read", path))?.len();
     let mut start = PAGE;
     while start < length {

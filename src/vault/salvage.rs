@@ -50,7 +50,8 @@ impl Vault {
     /// # Errors
     ///
     /// [`Error::VaultExists`] if anything is at `new`; [`Error::Locked`] if no key opens what is
-    /// left of the key slots; [`Error::Corrupt`] if no slot or epoch is left; [`Error::Io`].
+    /// left of the key slots; [`Error::Corrupt`] if no slot or epoch is left; [`Error::Invalid`]
+    /// if `keys_from` is another vault; [`Error::Io`].
     pub fn salvage(
         damaged: &Path,
         new: &Path,
@@ -74,6 +75,10 @@ impl Vault {
         };
         let epoch = current_epoch(&vault_key, &epochs)?;
         found.open_rows(damaged, &vault_key, &epoch.keys(vault_key.vault()))?;
+        if found.is_foreign(&vault_key) {
+            let reason = "is a copy of another vault";
+            return Err(Error::invalid("the vault that the keys are from", reason));
+        }
         let salvaged = found.report(&vault_key);
         found.write(new, options, &vault_key, &epoch, new_key)?;
         Ok(salvaged)
@@ -175,6 +180,15 @@ impl Found {
             }
             Ok(())
         })
+    }
+
+    /// Whether the file is that of another vault than the key: it says so, and nothing in it
+    /// says otherwise.
+    fn is_foreign(&self, key: &VaultKey) -> bool {
+        self.vault.is_some_and(|vault| vault.0 != *key.vault())
+            && self.records.is_empty()
+            && self.index.is_empty()
+            && self.last_manifest(key).is_none()
     }
 
     /// What is missing or older than it was.

@@ -292,17 +292,16 @@ fn a_backup_is_whole_and_is_restored() {
 #[test]
 fn compacting_gives_pages_back_under_open_handles() {
     let (_dir, vault) = vault();
-    vault
-        .write(|transaction| {
-            for number in 0..2_000 {
-                let edit = Edit::new().password("p");
-                transaction.set_if(&id(&format!("id{number}")), &edit, Condition::Always)?;
-            }
-            Ok(())
-        })
-        .unwrap();
-    for number in 0..50 {
-        vault.set(&id(&format!("id{number}")), &Edit::new().password("q")).unwrap();
+    for password in ["p".repeat(4_096), "q".to_owned()] {
+        vault
+            .write(|transaction| {
+                for number in 0..2_000 {
+                    let edit = Edit::new().password(password.as_str());
+                    transaction.set_if(&id(&format!("id{number}")), &edit, Condition::Always)?;
+                }
+                Ok(())
+            })
+            .unwrap();
     }
     let keys = [KeySource::Hostname("host-a".to_owned())];
     let other = Vault::open(vault.path(), &Options::new(), &keys).unwrap();
@@ -352,4 +351,81 @@ fn one_damaged_page_costs_the_rows_on_it() {
         assert!(opened.verify(&quiet).unwrap().is_ok());
     }
     assert!((40..59).contains(&fewest), "a page holds a few rows: {fewest}");
+}
+
+/// A copy of a vault's file with some bytes of it changed.
+fn altered(vault: &Vault, change: impl Fn(&mut [u8])) -> (tempfile::TempDir, std::path::PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("altered.redb");
+    let mut bytes = std::fs::read(vault.path()).unwrap();
+    change(&mut bytes);
+    std::fs::write(&path, bytes).unwrap();
+    (dir, path)
+}
+
+#[test]
+fn verifying_leaves_the_file_as_it_is() {
+    let names: Vec<String> = (0..60).map(|number| format!("id{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (_dir, vault) = filled(&names);
+    vault.compact(&quiet).unwrap();
+    let keys = [KeySource::Hostname("host-a".to_owned())];
+    let pages = std::fs::read(vault.path()).unwrap().len() / 4_096;
+    let mut damaged = 0;
+    for page in 0..pages {
+        for offset in [0, 3, 2_000] {
+            let (_dir, path) = altered(&vault, |bytes| bytes[page * 4_096 + offset] ^= 0xa5);
+            let before = std::fs::read(&path).unwrap();
+            let found =
+                Vault::open(&path, &Options::new(), &keys).and_then(|vault| vault.verify(&quiet));
+            match found {
+                Ok(found) => damaged += usize::from(!found.is_ok()),
+                Err(Error::Corrupt { .. } | Error::NotAVault { .. }) => damaged += 1,
+                Err(error) => panic!("{error}"),
+            }
+            assert_eq!(std::fs::read(&path).unwrap(), before, "page {page}, offset {offset}");
+        }
+    }
+    assert!(damaged > pages / 2, "{damaged} of {pages} pages");
+}
+
+#[test]
+fn a_damaged_copy_is_not_restored_and_nothing_is_made() {
+    let (_dir, vault) = filled(&["a", "b"]);
+    let (key, _) = row(&vault, Table::Records, "a");
+    let (_, other) = row(&vault, Table::Records, "b");
+    replace(&vault, Table::Records, &key, Some(&other));
+    let dir = tempfile::tempdir().unwrap();
+    let new = NewKey::File(dir.path().join("k"));
+    let restored = vault.restore(&dir.path().join("d/v.redb"), &Options::new(), &new, &quiet);
+    assert_damaged(restored);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn keys_of_another_vault_salvage_nothing() {
+    let (dir, vault) = filled(&["a"]);
+    let (_other_dir, other) = filled(&["b"]);
+    let keys = [KeySource::Hostname("host-a".to_owned())];
+    let (new, key) = (dir.path().join("new.redb"), NewKey::Hostname("host-a".to_owned()));
+    let from = Some(other.path());
+    let result = Vault::salvage(vault.path(), &new, &Options::new(), &keys, from, &key);
+    assert!(matches!(result, Err(Error::Invalid { .. })), "{result:?}");
+    assert!(!new.exists());
+}
+
+#[test]
+fn what_this_program_does_not_know_is_not_copied_in_part() {
+    let (dir, vault) = filled(&["a"]);
+    let features = [0, 1_u64, 0].map(u64::to_be_bytes).concat();
+    replace(&vault, Table::Header, b"features", Some(&features));
+    let newer = |result: Result<()>| {
+        assert!(matches!(result, Err(Error::NewerFormat { .. })), "{result:?}");
+    };
+    let copy = dir.path().join("copy.redb");
+    newer(vault.backup(&copy, Overwrite::Never, &quiet).map(drop));
+    newer(vault.compact(&quiet).map(drop));
+    let key = NewKey::Hostname("host-a".to_owned());
+    newer(vault.restore(&copy, &Options::new(), &key, &quiet).map(drop));
+    assert!(!copy.exists());
 }

@@ -274,7 +274,8 @@ pub(crate) fn build(
 fn only_known(failure: OpenFailure) -> Error {
     match failure {
         OpenFailure::Known(error) => error,
-        _ => Error::corrupt("the new vault", "writing it failed unexpectedly"),
+        // Most likely over the vault that its rows come from.
+        _ => Error::corrupt("the vault or its copy", "copying failed unexpectedly"),
     }
 }
 

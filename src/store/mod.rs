@@ -207,6 +207,20 @@ impl Store {
         })
     }
 
+    /// Runs `body` on the last committed state while no other process can commit to the file.
+    /// The file stays as it is, and no reader waits.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::write`].
+    pub(crate) fn hold<T>(&self, mut body: impl FnMut(&dyn ReadRows) -> Result<T>) -> Result<T> {
+        let budget = self.begin()?;
+        self.alone(&budget, || {
+            let held = hold(self.place.as_ref(), &budget, &mut body);
+            held.map_err(|failure| self.failed(failure, &budget))
+        })
+    }
+
     /// Checks the whole file, page by page: whether nothing is wrong with it. The file stays as
     /// it is; no other process writes meanwhile.
     ///
@@ -367,8 +381,27 @@ impl Opened {
     }
 }
 
+/// Runs `body` at the turn of its caller, alone also among those who do not queue.
+fn hold<T>(
+    place: &dyn Place,
+    budget: &Budget,
+    body: &mut dyn FnMut(&dyn ReadRows) -> Result<T>,
+) -> Result<T, OpenFailure> {
+    budget.poll(|| {
+        let (medium, identity) = place.open(Access::Write)?;
+        let held = Engine::hold(medium, place.path(), &mut |rows| {
+            let replaced = place.identity()? != identity;
+            if replaced { Ok(None) } else { body(rows).map(Some) }
+        });
+        match held {
+            Err(OpenFailure::InUse) => Ok(None),
+            held => held,
+        }
+    })
+}
+
 /// Runs `swap`, which replaces the file at `path`, while no other process can commit to that
-/// file, whatever state it is in.
+/// file, whatever state it is in. That file stays as it is.
 ///
 /// # Errors
 ///
@@ -380,26 +413,29 @@ pub(crate) fn replace(
     mut swap: impl FnMut() -> Result<()>,
 ) -> Result<()> {
     let place = FilePlace::find(path, file_systems)?;
-    let store = Store::open(Box::new(place), patience.clone(), Lifetime::OneShot);
-    let mut swapped = false;
-    let mut swap = || {
-        if !swapped {
+    let budget = patience.budget();
+    budget.enter(|| {
+        let _turn = place.turnstile(&budget)?;
+        let mut swapped = false;
+        let held = hold(&place, &budget, &mut |_| {
             swap()?;
             swapped = true;
+            Ok(())
+        });
+        match held {
+            Ok(()) => Ok(()),
+            // Letting the old file go failed: it is of no more interest.
+            Err(_) if swapped => Ok(()),
+            // A file that is no vault any more has no writers but those at the turnstile.
+            Err(
+                OpenFailure::Known(Error::Corrupt { .. } | Error::NotAVault { .. })
+                | OpenFailure::NeedsRepair
+                | OpenFailure::Panicked,
+            ) => swap(),
+            Err(OpenFailure::Known(error) | OpenFailure::Stale(error)) => Err(error),
+            Err(OpenFailure::InUse | OpenFailure::TimedOut) => Err(budget.exhausted()),
         }
-        Ok(())
-    };
-    // A transaction that changes nothing keeps every other writer out.
-    match store.and_then(|store| store.write(|_| swap().map(Verdict::Rollback))) {
-        // A file that is no vault any more has no writers but those at the turnstile.
-        Err(Error::Corrupt { .. } | Error::NotAVault { .. }) => {
-            let place = FilePlace::find(path, file_systems)?;
-            let budget = patience.budget();
-            let _turn = place.turnstile(&budget)?;
-            swap()
-        }
-        result => result,
-    }
+    })
 }
 
 fn some<T>(verdict: Verdict<T>) -> Verdict<Option<T>> {

@@ -153,7 +153,7 @@ impl Engine {
                 Some(Handle::Writer(database)) => database.begin_read(),
                 None => Err(TransactionError::Storage(StorageError::DatabaseClosed)),
             })
-            .map_err(|error| match self.starting(error) {
+            .map_err(|error| match starting(error, &self.path) {
                 OpenFailure::Known(error) => OpenFailure::Stale(error),
                 failure => failure,
             })?;
@@ -174,7 +174,7 @@ impl Engine {
                 return Err(OpenFailure::Known(Error::Poisoned));
             };
             let transaction =
-                inside(|| database.begin_write()).map_err(|error| self.starting(error))?;
+                inside(|| database.begin_write()).map_err(|error| starting(error, &self.path))?;
             let mut rows =
                 Writing { transaction: &transaction, tables: Default::default(), path: &self.path };
             let verdict = body(&mut rows);
@@ -196,11 +196,27 @@ impl Engine {
         })
     }
 
-    fn starting(&self, error: TransactionError) -> OpenFailure {
-        match error {
-            TransactionError::Storage(error) => failure(error, &self.path),
-            _ => OpenFailure::InUse,
-        }
+    /// Runs `body` on the last committed state while nobody else can commit to the file, which
+    /// stays as it is.
+    pub(super) fn hold<T>(
+        medium: Medium,
+        path: &Path,
+        body: &mut dyn FnMut(&dyn ReadRows) -> Result<T>,
+    ) -> Result<T, OpenFailure> {
+        let doubt = Arc::default();
+        let backend =
+            Backend::new(medium, EmptyFile::Refused, &doubt).map_err(|e| opening(e, path))?;
+        contained(|| {
+            let database = inside(|| builder().create_with_backend(Overlay::new(backend)))
+                .map_err(|error| opening(error, path))?;
+            let transaction =
+                inside(|| database.begin_write()).map_err(|error| starting(error, path))?;
+            let rows = Writing { transaction: &transaction, tables: Default::default(), path };
+            let result = body(&rows);
+            inside(|| drop(rows));
+            inside(|| drop((transaction, database)));
+            Ok(result?)
+        })
     }
 
     fn committing(&self, error: CommitError) -> OpenFailure {
@@ -392,6 +408,13 @@ fn storage_error(error: StorageError, path: &Path) -> Error {
         StorageError::Io(error) => Error::io("read or write", path)(error),
         StorageError::LockPoisoned(_) => corrupt(path, "reading it failed unexpectedly".to_owned()),
         other => Error::io("read or write", path)(io::Error::other(lower(&other.to_string()))),
+    }
+}
+
+fn starting(error: TransactionError, path: &Path) -> OpenFailure {
+    match error {
+        TransactionError::Storage(error) => failure(error, path),
+        _ => OpenFailure::InUse,
     }
 }
 

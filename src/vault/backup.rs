@@ -10,7 +10,7 @@ use super::{Options, Vault, slots};
 use crate::error::{Error, Result};
 use crate::files::Draft;
 use crate::keys::SlotKind;
-use crate::store::{self, FilePlace, Lifetime, ReadRows, Store, Table, Verdict, WriteRows};
+use crate::store::{self, FilePlace, Lifetime, ReadRows, Store, Table, WriteRows};
 
 /// Whether a copy may take the place of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,15 +108,14 @@ impl Vault {
     pub fn compact(&self, progress: Progress<'_>) -> Result<Compaction> {
         let read = || Error::io("read", self.path());
         let before = std::fs::metadata(self.path()).map_err(read())?.len();
-        // The transaction changes nothing: it keeps every other writer out while rows are copied.
-        self.store.write(|rows| {
+        self.store.hold(|rows| {
             header::check(rows, self.path(), Intent::Write)?;
             let draft = store::build(self.path(), self.file_systems, |new| copy(rows, new))?;
             verified(&draft, &self.keys, progress)?;
             draft.adopt(self.path())?;
             let after = draft.file().metadata().map_err(read())?.len();
             draft.replace(self.path())?;
-            Ok(Verdict::Rollback(Compaction { before, after }))
+            Ok(Compaction { before, after })
         })
     }
 }

@@ -84,7 +84,8 @@ impl FromStr for StateToken {
             let mac = HEXLOWER.decode(part()?.as_bytes()).ok()?.try_into().ok()?;
             parts.next().is_none().then_some(Self { incarnation, generation, mac })
         };
-        parse().ok_or_else(|| Error::invalid("state token", "is malformed"))
+        let form = || format!("is malformed: it has the form {PREFIX}-INCARNATION-GENERATION-MAC");
+        parse().ok_or_else(|| Error::invalid("state token", form()))
     }
 }
 

@@ -3,6 +3,7 @@
 //! redb checks only a file that it may write, and mends or marks what it finds. Locks are real.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io;
 use std::ops::Bound;
 
@@ -86,14 +87,15 @@ impl<B: StorageBackend> StorageBackend for Overlay<B> {
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let mut changes = self.changes.lock();
         for (piece, within, range) in parts(offset, data.len()) {
-            if !changes.pieces.contains_key(&piece) {
-                let mut bytes = vec![0; length(PIECE)].into_boxed_slice();
-                self.read_beneath(piece * PIECE, &mut bytes)?;
-                changes.pieces.insert(piece, bytes);
-            }
-            if let Some(bytes) = changes.pieces.get_mut(&piece) {
-                bytes[within..within + range.len()].copy_from_slice(&data[range]);
-            }
+            let bytes = match changes.pieces.entry(piece) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => {
+                    let mut bytes = vec![0; length(PIECE)].into_boxed_slice();
+                    self.read_beneath(piece * PIECE, &mut bytes)?;
+                    entry.insert(bytes)
+                }
+            };
+            bytes[within..within + range.len()].copy_from_slice(&data[range]);
         }
         Ok(())
     }

@@ -81,6 +81,19 @@ impl Context {
         Ok(Vault::open(&self.vault_path()?, &self.options(), &self.keys()?)?)
     }
 
+    /// The failure to use a file that was named as an argument, and not as the vault.
+    pub(crate) fn about_file(&self, path: &Path, error: Error) -> Failure {
+        let hint = match &error {
+            Error::VaultNotFound { .. } => return missing(path),
+            error => self.hints.of_file(path).for_error(error),
+        };
+        let failure = Failure::from(error);
+        match hint {
+            Some(hint) => failure.with_hint(hint),
+            None => failure,
+        }
+    }
+
     /// Someone to ask, if asking is possible and allowed.
     pub(crate) fn prompt(&self) -> Option<Prompt> {
         if self.globals.no_input { None } else { Prompt::on_terminal() }
@@ -102,6 +115,11 @@ pub(crate) fn io_error(
 ) -> impl FnOnce(std::io::Error) -> Failure + use<> {
     let path = path.to_owned();
     move |source| Error::Io { action, path, source }.into()
+}
+
+/// An input file that is not there.
+fn missing(path: &Path) -> Failure {
+    io_error("open", path)(rustix::io::Errno::NOENT.into())
 }
 
 /// Whether a text is well formed as a vault's name.

@@ -27,6 +27,14 @@ pub(crate) struct Hints {
 }
 
 impl Hints {
+    /// The same hints for the vault in another file.
+    pub(crate) fn of_file(&self, path: &Path) -> Self {
+        let text = path.to_string_lossy();
+        let vault = if text.contains('/') { text.into_owned() } else { format!("./{text}") };
+        let vault = Some(vault);
+        Self { vault, environment_vault: None, root_may_have_it: false, ..self.clone() }
+    }
+
     /// A command line of this program for the vault in use.
     pub(crate) fn command(&self, rest: &str) -> String {
         match &self.vault {
@@ -76,6 +84,7 @@ impl Hints {
                 "name the host that it comes from: `{}`",
                 self.command(&format!("migrate {} --source-hostname NAME", quote_path(path)))
             )),
+            Error::Corrupt { .. } => self.damaged(),
             Error::NotAVault { path, .. } => not_a_vault(path),
             Error::Busy { .. } => Some(self.busy()),
             Error::UnsupportedFileSystem { .. } => Some(format!(
@@ -96,6 +105,19 @@ impl Hints {
         }
         let command = self.command("info");
         format!("`{command}` shows which keys open it; name one with --key-file or --recovery-file")
+    }
+
+    fn damaged(&self) -> Option<String> {
+        match self.verb.as_deref() {
+            // It may be the predecessor's file that is damaged.
+            Some("migrate") => None,
+            Some("verify") => Some(
+                "put a backup in its place with `credb restore FILE`, or bring what is left into \
+                 a new vault with `credb salvage DAMAGED NEW`"
+                    .to_owned(),
+            ),
+            _ => Some(self.see("all that is damaged", "verify")),
+        }
     }
 
     fn see_credential(&self, id: &CredentialId) -> String {

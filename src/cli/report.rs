@@ -30,6 +30,13 @@ pub(crate) enum Failure {
         /// What to write instead.
         hint: Option<String>,
     },
+    /// The vault was read to its end and is not as it should be.
+    Damaged {
+        /// What is wrong with it.
+        message: String,
+        /// What to do about it.
+        hint: String,
+    },
     /// Some entries were refused, the others were kept.
     Partial(String),
     /// The answer to a question was no.
@@ -82,6 +89,7 @@ impl Failure {
         match self {
             Self::Library { error, .. } => classify(error).1,
             Self::Usage { .. } | Self::Help { reason: HelpReason::Empty, .. } => 2,
+            Self::Damaged { .. } => 6,
             Self::Partial(_) | Self::Cancelled => 1,
             Self::Interrupted => 130,
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
@@ -103,6 +111,7 @@ impl Failure {
         match self {
             Self::Library { error, .. } => classify(error).0,
             Self::Usage { .. } => "usage",
+            Self::Damaged { .. } => "corrupt",
             Self::Partial(_) => "partial",
             Self::Cancelled => "cancelled",
             Self::Output(_) => "io",
@@ -113,7 +122,9 @@ impl Failure {
     fn message(&self) -> String {
         match self {
             Self::Library { error, .. } => with_causes(error),
-            Self::Usage { message, .. } | Self::Partial(message) => message.clone(),
+            Self::Usage { message, .. }
+            | Self::Damaged { message, .. }
+            | Self::Partial(message) => message.clone(),
             Self::Cancelled => "cancelled, nothing was changed".to_owned(),
             Self::Output(error) => format!("cannot write the output: {}", plain(error)),
             Self::Interrupted | Self::Help { .. } => String::new(),
@@ -124,6 +135,7 @@ impl Failure {
         match self {
             Self::Library { error, hint } => hint.clone().or_else(|| hints.for_error(error)),
             Self::Usage { hint, .. } => hint.clone().or_else(|| hints.for_usage()),
+            Self::Damaged { hint, .. } => Some(hint.clone()),
             _ => None,
         }
     }

@@ -99,3 +99,18 @@ fn many_from_a_file_take_nothing_else() {
         assert!(parse(&format!("credb set -f many.json {other}")).is_err(), "{other}");
     }
 }
+
+#[test]
+fn files_are_named_without_a_slash_too() {
+    let Command::Backup(args) = parsed("credb backup x --overwrite").command else { panic!("x") };
+    assert!(args.overwrite && args.destination.as_os_str() == "x");
+    let Command::Restore(args) = parsed("credb restore x.redb -f").command else { panic!("x") };
+    assert!(args.force && args.file.as_os_str() == "x.redb");
+    let Command::Salvage(args) = parsed("credb salvage a b --keys-from c").command else {
+        panic!("x")
+    };
+    assert_eq!(args.keys_from.as_deref(), Some("c".as_ref()));
+    for line in ["credb backup", "credb restore", "credb salvage a", "credb compact x"] {
+        assert!(parse(line).is_err(), "{line}");
+    }
+}

@@ -1,5 +1,7 @@
 //! One file a command.
 
+mod backup;
+mod compact;
 mod get;
 mod info;
 mod init;
@@ -7,8 +9,11 @@ mod key;
 mod list;
 mod migrate;
 mod remove;
+mod restore;
+mod salvage;
 mod set;
 mod vaults;
+mod verify;
 
 use std::path::Path;
 
@@ -33,6 +38,11 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Vaults => vaults::run(context),
         Command::Key(command) => key::run(context, command),
         Command::Migrate(args) => migrate::run(context, &args),
+        Command::Verify(args) => verify::run(context, args),
+        Command::Backup(args) => backup::run(context, &args),
+        Command::Restore(args) => restore::run(context, &args),
+        Command::Compact => compact::run(context),
+        Command::Salvage(args) => salvage::run(context, &args),
     }
 }
 
@@ -61,7 +71,8 @@ fn id_texts(ids: &[CredentialId]) -> Vec<&str> {
 }
 
 /// A number of things, in words.
-fn count(number: usize, one: &str, many: &str) -> String {
+fn count(number: impl TryInto<u64>, one: &str, many: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
     format!("{number} {}", if number == 1 { one } else { many })
 }
 

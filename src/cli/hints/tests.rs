@@ -104,6 +104,17 @@ fn a_hint_repeats_the_vault_that_was_asked_for() {
 }
 
 #[test]
+fn hints_about_a_file_name_it_as_one() {
+    let hints = Hints { vault: Some("work".to_owned()), ..Hints::default() };
+    let about = hints.of_file("copy.redb".as_ref());
+    assert_eq!(about.command("verify"), "credb verify --vault ./copy.redb");
+    let verify = Hints { verb: Some("verify".to_owned()), ..Hints::default() };
+    let damaged = Error::Corrupt { what: String::new(), reason: String::new() };
+    assert_eq!(check(&verify.for_error(&damaged).unwrap()), 2);
+    assert_eq!(check(&hints.for_error(&damaged).unwrap()), 1);
+}
+
+#[test]
 fn what_looks_like_a_file_is_named_as_one() {
     for (value, path) in [("x.redb", "./x.redb"), ("~", "./~"), ("~/x", "./~/x")] {
         let hint = vault_as_path(value.as_ref()).unwrap();

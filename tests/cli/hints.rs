@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Outcome, Sandbox};
+use crate::support::{Outcome, Sandbox, alter_row};
 
 /// The commands of a line: what stands from `credb` to the end of the quotation or line.
 fn commands(line: &str) -> Vec<Vec<String>> {
@@ -88,7 +88,22 @@ fn every_hint_names_a_command_that_exists() {
         vec!["key", "remove", "1", "--force"],
         vec!["migrate", "none"],
         vec!["info"],
+        vec!["verify", "--expect", "x"],
+        vec!["verify", "--vault", "none"],
+        vec!["backup", "copy.redb"],
+        vec!["backup", "copy.redb"],
+        vec!["backup", "."],
+        vec!["restore", "copy.redb"],
+        vec!["restore", "none", "--force"],
+        vec!["compact", "--vault", "none"],
+        vec!["salvage", "copy.redb", "copy.redb"],
+        vec!["salvage", "copy.redb", "new.redb"],
+        vec!["salvage", "none", "newer.redb"],
     ] {
+        named += hints_exist(&sandbox, &sandbox.credb(&arguments).run());
+    }
+    alter_row(&sandbox.vault(), "records");
+    for arguments in [vec!["verify"], vec!["get", "a"], vec!["compact"], vec!["backup", "x.redb"]] {
         named += hints_exist(&sandbox, &sandbox.credb(&arguments).run());
     }
     let other = Sandbox::new();
@@ -101,13 +116,19 @@ fn every_hint_names_a_command_that_exists() {
     named += hints_exist(&other, &other.credb(["list"]).run());
     fs::write(other.vault(), b"no vault").unwrap();
     named += hints_exist(&other, &other.credb(["list"]).run());
-    assert!(named >= 8, "hints should name commands: {named}");
+    named += hints_exist(&other, &other.credb(["verify"]).run());
+    let vault = other.path_text("data/credb/default.redb");
+    for arguments in [vec!["restore", &vault, "--vault", "x"], vec!["salvage", &vault, "new.redb"]]
+    {
+        named += hints_exist(&other, &other.credb(&arguments).run());
+    }
+    assert!(named >= 16, "hints should name commands: {named}");
 }
 
 #[test]
 fn every_example_in_the_help_names_a_command_that_exists() {
     let sandbox = Sandbox::new();
-    let pages: [&[&str]; 10] = [
+    let pages: [&[&str]; 15] = [
         &[],
         &["init"],
         &["set"],
@@ -118,6 +139,11 @@ fn every_example_in_the_help_names_a_command_that_exists() {
         &["key"],
         &["key", "add"],
         &["migrate"],
+        &["verify"],
+        &["backup"],
+        &["restore"],
+        &["compact"],
+        &["salvage"],
     ];
     let mut named = 0;
     for page in pages {
@@ -128,5 +154,5 @@ fn every_example_in_the_help_names_a_command_that_exists() {
             named += 1;
         }
     }
-    assert!(named >= 10, "the help should have examples: {named}");
+    assert!(named >= 20, "the help should have examples: {named}");
 }

@@ -1,6 +1,8 @@
 //! The program as its users and their scripts call it: arguments, streams, exit codes, files.
 #![cfg(feature = "cli")]
 
+mod backup;
+mod compact;
 mod exit_codes;
 mod get;
 mod hints;
@@ -12,10 +14,13 @@ mod locations;
 mod never_empty;
 mod output;
 mod remove;
+mod restore;
+mod salvage;
 mod seed_commands;
 mod set;
 mod set_many;
 mod terminal;
+mod verify;
 
 #[path = "../support/mod.rs"]
 mod support;

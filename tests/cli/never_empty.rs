@@ -1,12 +1,12 @@
 //! A vault that cannot be read is never taken for an empty one: whatever state the file is in, every
-//! command says so, and none but `init` makes a vault.
+//! command says so, and none but `init`, `restore` and `salvage` makes a vault.
 
 use std::fs;
 use std::path::Path;
 
 use redb::{Builder, ConcurrencyMode, TableDefinition};
 
-use crate::support::{Call, Sandbox, SlowSync};
+use crate::support::{Call, Sandbox, SlowSync, put_row};
 
 /// The predecessor's configuration with one login, for `migrate`.
 const OLD_CONFIGURATION: &str = r#"{"db_config": [{
@@ -14,15 +14,18 @@ const OLD_CONFIGURATION: &str = r#"{"db_config": [{
 }]}"#;
 
 /// Every command that opens a vault, with arguments that would do something. Reads first.
-const READS: [&[&str]; 6] = [
+const READS: [&[&str]; 7] = [
     &["get", "a"],
     &["get", "a", "--field", "password"],
     &["list"],
     &["list", "nothing"],
     &["info"],
     &["key", "list"],
+    &["verify"],
 ];
-const WRITES: [&[&str]; 10] = [
+/// What reads the vault, and must understand all that is in it.
+const COPIES: [&[&str]; 1] = [&["backup", "copy.redb"]];
+const WRITES: [&[&str]; 11] = [
     &["set", "a", "--generate"],
     &["set", "a", "--if-absent", "--generate"],
     &["set", "--from-file", "many.json"],
@@ -33,6 +36,7 @@ const WRITES: [&[&str]; 10] = [
     &["key", "remove", "1", "--force"],
     &["migrate", "old.json"],
     &["migrate", "old.json", "--dry-run"],
+    &["compact"],
 ];
 
 /// A sandbox with the credential `a`, and the files that the commands read.
@@ -48,7 +52,7 @@ fn add_inputs(sandbox: &Sandbox) {
 }
 
 fn every_command(sandbox: &Sandbox) -> Vec<Call> {
-    READS.iter().chain(&WRITES).map(|arguments| sandbox.credb(*arguments)).collect()
+    READS.iter().chain(&COPIES).chain(&WRITES).map(|arguments| sandbox.credb(*arguments)).collect()
 }
 
 /// Every command fails with this code, in text and in JSON, and the file stays as it is.
@@ -56,17 +60,21 @@ fn every_command(sandbox: &Sandbox) -> Vec<Call> {
 fn all_fail(sandbox: &Sandbox, code: i32, names: &[&str]) {
     let before = fs::read(sandbox.vault()).ok();
     for call in every_command(sandbox) {
-        let is_locked_info = code == 5 && call.to_string().ends_with(" info");
+        let line = call.to_string();
+        // What is known is what these were asked for.
+        let reports =
+            code == 5 && line.ends_with(" info") || code == 6 && line.ends_with(" verify");
         let text = call.run().code(code).stderr_has("error: ");
         let json = call.args(["--json"]).run().code(code);
         let error = json.error_json();
         let expected = error["code"].as_str().is_some_and(|name| names.contains(&name));
         json.check(expected, &format!("one of the JSON codes {names:?} was expected"));
-        if !is_locked_info {
+        if !reports {
             text.stdout("");
             json.stdout("");
         }
-        assert_eq!(fs::read(sandbox.vault()).ok(), before, "the file was changed");
+        assert!(fs::read(sandbox.vault()).ok() == before, "the file was changed by {line}");
+        assert!(!sandbox.path("copy.redb").exists(), "a copy was made");
     }
 }
 
@@ -233,10 +241,13 @@ fn a_vault_with_a_feature_unknown_to_writers_is_only_read() {
     let sandbox = prepared();
     let features = [0, 1_u64, 0].map(u64::to_be_bytes).concat();
     put_header(&sandbox.vault(), b"features", &features);
-    for arguments in READS {
-        sandbox.credb(arguments).run().ok();
+    for arguments in READS.iter().filter(|arguments| **arguments != ["verify"]) {
+        sandbox.credb(*arguments).run().ok();
     }
-    for arguments in WRITES.iter().filter(|arguments| !arguments.contains(&"--dry-run")) {
+    // Whoever changed that row had no key.
+    sandbox.credb(["verify"]).run().code(6).stderr_has("header");
+    let writes = WRITES.iter().filter(|arguments| !arguments.contains(&"--dry-run"));
+    for arguments in COPIES.iter().chain(writes) {
         sandbox.credb(*arguments).args(["--json"]).run().fails_json(6, "newer_format");
     }
 }
@@ -248,8 +259,8 @@ fn a_vault_in_use_is_busy_for_writers_and_whole_for_readers() {
     let holder = sandbox.credb(["set", "c", "--generate"]);
     let mut holder = shim.stop_at(holder, 2).spawn();
     assert!(holder.stops(), "a write should sync at least twice");
-    for arguments in READS {
-        let outcome = sandbox.credb(arguments).args(["--wait", "0.2"]).run();
+    for arguments in READS.iter().chain(&COPIES) {
+        let outcome = sandbox.credb(*arguments).args(["--wait", "0.2"]).run();
         if outcome.exit_code() != Some(7) {
             outcome.ok();
         }
@@ -270,12 +281,5 @@ fn builder() -> Builder {
 
 /// Overwrites a row that says what the file is, as a newer program would write it.
 fn put_header(vault: &Path, name: &[u8], value: &[u8]) {
-    let table = TableDefinition::<&[u8], &[u8]>::new("header");
-    let database = builder().open(vault).expect("open as redb does");
-    let transaction = database.begin_write().expect("begin");
-    let mut rows = transaction.open_table(table).expect("the header");
-    let former = rows.insert(name, value).expect("put").is_some();
-    assert!(former, "the header should have such a row");
-    drop(rows);
-    transaction.commit().expect("commit");
+    put_row(vault, "header", name, value);
 }

@@ -82,6 +82,11 @@ fn all_commands_work_beside_each_other() {
                     let listed = sandbox.credb(["list", "--ids"]).run().ok().lines();
                     assert!(listed.contains(&id) && listed.contains(&"fixed".to_owned()));
                     sandbox.credb(["info"]).run().ok();
+                    let copy = format!("copy-{process}.redb");
+                    let backup = ["backup", &copy, "--overwrite", "--quiet"];
+                    sandbox.credb(backup).run().ok().silent();
+                    let other: &[&str] = if process == 0 { &["compact"] } else { &["verify"] };
+                    sandbox.credb(PATIENT).args(other).run().ok();
                     sandbox.credb(PATIENT).args(["remove", &id, "--force"]).run().ok();
                     sandbox.credb(["get", &id]).run().fails(3);
                 }

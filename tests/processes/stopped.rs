@@ -12,11 +12,14 @@ use crate::support::{Call, Outcome, Sandbox, SlowSync};
 const WAIT: &str = "0.5";
 const BOUND: Duration = Duration::from_millis(1_500);
 
-const COMMANDS: [&[&str]; 9] = [
+const COMMANDS: [&[&str]; 12] = [
     &["get", "a"],
     &["list"],
     &["info"],
     &["key", "list"],
+    &["verify"],
+    &["backup", "copy.redb", "--overwrite"],
+    &["compact"],
     &["set", "d", "--generate"],
     &["set", "a", "--if-version", "9", "--generate"],
     &["remove", "a", "--force", "--if-version", "9"],
@@ -25,7 +28,7 @@ const COMMANDS: [&[&str]; 9] = [
 ];
 
 /// How many of the commands only read.
-const READS: usize = 4;
+const READS: usize = 6;
 
 /// All commands, one after the other, with a short patience.
 fn all_commands(sandbox: &Sandbox) -> Vec<Outcome> {

@@ -1,0 +1,37 @@
+//! Changes rows of a vault behind the program's back, through redb and with its checksums right.
+
+use std::path::Path;
+
+use redb::{Builder, ConcurrencyMode, Database, ReadableTable};
+
+type Definition<'a> = redb::TableDefinition<'a, &'static [u8], &'static [u8]>;
+
+fn open(vault: &Path) -> Database {
+    let mut builder = Builder::new();
+    builder.set_concurrency_mode(ConcurrencyMode::MultiWriter);
+    builder.open(vault).expect("open as redb does")
+}
+
+/// Puts a value in the place of one that is there.
+pub(crate) fn put_row(vault: &Path, table: &str, key: &[u8], value: &[u8]) {
+    let transaction = open(vault).begin_write().expect("begin");
+    let mut rows = transaction.open_table(Definition::new(table)).expect("the table");
+    let former = rows.insert(key, value).expect("put").is_some();
+    assert!(former, "table {table} should have such a row");
+    drop(rows);
+    transaction.commit().expect("commit");
+}
+
+/// Flips a bit in the last byte of the table's first row.
+pub(crate) fn alter_row(vault: &Path, table: &str) {
+    let transaction = open(vault).begin_write().expect("begin");
+    let mut rows = transaction.open_table(Definition::new(table)).expect("the table");
+    let (key, mut value) = {
+        let (key, value) = rows.first().expect("read").expect("a row");
+        (key.value().to_vec(), value.value().to_vec())
+    };
+    *value.last_mut().expect("a byte") ^= 1;
+    rows.insert(key.as_slice(), value.as_slice()).expect("put");
+    drop(rows);
+    transaction.commit().expect("commit");
+}

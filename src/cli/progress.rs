@@ -46,7 +46,7 @@ impl Progress {
         let goes_on = move |time| end.recv_timeout(time) == Err(RecvTimeoutError::Timeout);
         let shown = thread::Builder::new().spawn(move || {
             if goes_on(PATIENCE) {
-                let bar = ProgressBar::new_spinner().with_message(what);
+                let bar = ProgressBar::new_spinner().with_message(what).with_elapsed(PATIENCE);
                 dress(&bar, SPINNER);
                 counted.show(&bar);
                 while goes_on(TICK) {

@@ -73,6 +73,7 @@ impl Hints {
             Error::LastSlot { .. } => {
                 Some(format!("add another key first: `{}`", self.command("key add recovery")))
             }
+            Error::VersionMismatch { actual: 0, .. } => Some(self.see("what is there", "list")),
             Error::AlreadyExists { id, .. } | Error::VersionMismatch { id, .. } => {
                 Some(self.see_credential(id))
             }

@@ -31,6 +31,11 @@ pub(crate) fn new_key(
         if path.is_empty() {
             return Err(Failure::usage("file: needs a path"));
         }
+        if path.starts_with(b"~") {
+            // No shell expands it here, and a directory of that name is never meant.
+            let hint = "write it as file:\"$HOME\"/… or file:./~…";
+            return Err(Failure::usage("a path after file: cannot begin with ~").with_hint(hint));
+        }
         return Ok(NewKey::File(OsStr::from_bytes(path).into()));
     }
     match kind.to_str() {

@@ -224,3 +224,11 @@ fn opening_makes_no_machine_secret() {
     sandbox.credb(["set", "b", "--generate"]).run().fails(5);
     assert!(!sandbox.machine_key().exists());
 }
+
+#[test]
+fn a_tilde_that_no_shell_expanded_makes_no_directory() {
+    let sandbox = Sandbox::new();
+    let outcome = sandbox.credb(["init", "--key", "file:~/v.key"]).run();
+    outcome.fails(2).stderr_has("cannot begin with ~");
+    assert!(sandbox.file_names().is_empty());
+}

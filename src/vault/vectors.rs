@@ -1,0 +1,477 @@
+//! The test vectors of docs/format.md against the code, which may not drift apart from them.
+//!
+//! If the format changes before its release, this prints vectors for the document:
+//! `cargo test --lib print_fresh_vectors -- --ignored --nocapture`.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use data_encoding::{BASE64URL, HEXLOWER};
+use hkdf::Hkdf;
+use sha2::{Digest, Sha256};
+
+use super::manifest::Manifest;
+use super::settings::{self, Settings};
+use super::token::StateToken;
+use super::{VaultId, header};
+use crate::codec::{IndexRow, RecordRow, RecordState};
+use crate::credential::{Credential, CredentialId, Edit, Patch};
+use crate::error::Result;
+use crate::keys::{
+    EpochKeys, EpochRow, RecoveryCode, SlotDetails, SlotFailure, SlotKind, SlotRow, VaultKey,
+};
+use crate::seal::Sealer;
+use crate::store::{ReadRows, Table, Visit, WriteRows};
+
+const DOCUMENT: &str = include_str!("../../docs/format.md");
+
+const ID: &str = "db/mysql-prod";
+
+/// Kind, name of its vectors, secret.
+const SLOTS: [(SlotKind, &str, &[u8]); 4] = [
+    (SlotKind::Machine, "machine", &[0x61; 32]),
+    (SlotKind::Hostname, "hostname", b"host-a"),
+    (SlotKind::File, "file", &[0x62; 32]),
+    (SlotKind::Recovery, "recovery", &[0x63; 20]),
+];
+
+/// Where the parts of a slot row without parameters and recipient are.
+const SALT: std::ops::Range<usize> = 10..26;
+const WRAPPED: std::ops::Range<usize> = 50..379;
+const DETAILS: std::ops::Range<usize> = 387..716;
+
+/// The vectors of the document by name.
+struct Vectors(BTreeMap<&'static str, String>);
+
+impl Vectors {
+    /// `name = value` in the blocks marked as vectors; lines that begin with a space go on with
+    /// the value before.
+    fn of_document() -> Self {
+        let mut vectors = BTreeMap::new();
+        let mut inside = false;
+        let mut last = "";
+        for line in DOCUMENT.lines() {
+            if line.starts_with("```") {
+                inside = line == "```text vectors";
+            } else if inside && line.starts_with(' ') {
+                vectors.entry(last).or_insert_with(String::new).push_str(line.trim());
+            } else if inside {
+                let (name, value) = line.split_once(" = ").expect("a name and a value");
+                assert!(vectors.insert(name, value.to_owned()).is_none(), "{name} stands twice");
+                last = name;
+            }
+        }
+        Self(vectors)
+    }
+
+    #[track_caller]
+    fn text(&self, name: &str) -> &str {
+        self.0.get(name).unwrap_or_else(|| panic!("docs/format.md has no vector {name}"))
+    }
+
+    #[track_caller]
+    fn bytes(&self, name: &str) -> Vec<u8> {
+        HEXLOWER.decode(self.text(name).as_bytes()).expect("hexadecimal digits")
+    }
+
+    #[track_caller]
+    fn array<const N: usize>(&self, name: &str) -> [u8; N] {
+        self.bytes(name).try_into().expect("a vector of that length")
+    }
+
+    fn vault_key(&self) -> VaultKey {
+        VaultKey::from_bytes(self.array("vault.id"), self.array("vault.key").into())
+    }
+
+    fn epoch(&self) -> EpochKeys {
+        let key = self.vault_key();
+        let row = EpochRow::open(&key, &[0, 0, 0, 1], &self.bytes("epoch.token"));
+        row.expect("the row of the epoch").keys(key.vault())
+    }
+
+    fn record(&self) -> RecordRow {
+        let opened = self.epoch().records.open(&self.bytes("record.token")).expect("the record");
+        RecordRow::decode(&self.array("vault.id"), &opened).expect("a row of a record")
+    }
+
+    /// All rows of the documented vault.
+    fn rows(&self) -> Rows {
+        let mut rows = Rows::default();
+        header::write(&mut rows, VaultId(self.array("vault.id"))).unwrap();
+        for (number, (_, name, _)) in (1_u32..).zip(SLOTS) {
+            let row = self.bytes(&format!("slot.{name}.row"));
+            rows.put(Table::Slots, &number.to_be_bytes(), &row).unwrap();
+        }
+        let row_key = self.bytes("row.key");
+        rows.put(Table::Epochs, &[0, 0, 0, 1], &self.bytes("epoch.token")).unwrap();
+        rows.put(Table::Settings, settings::KEY, &self.bytes("settings.token")).unwrap();
+        rows.put(Table::Records, &row_key, &self.bytes("record.token")).unwrap();
+        rows.put(Table::Index, &row_key, &self.bytes("index.token")).unwrap();
+        rows.put(Table::Manifest, Manifest::KEY, &self.bytes("manifest.token")).unwrap();
+        rows
+    }
+}
+
+/// Rows in memory.
+#[derive(Default)]
+struct Rows(BTreeMap<(Table, Vec<u8>), Vec<u8>>);
+
+impl ReadRows for Rows {
+    fn row(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        Ok(self.0.get(&(table, key.to_vec())).cloned())
+    }
+
+    fn last_row(&self, table: Table) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
+        let mut rows = self.0.iter().filter(|((own, _), _)| *own == table);
+        Ok(rows.next_back().map(|((_, key), value)| (key.clone(), value.clone())))
+    }
+
+    fn rows(&self, table: Table, prefix: &[u8], visit: Visit<'_>) -> Result<()> {
+        let rows = self.0.iter().filter(|((own, _), _)| *own == table);
+        let mut rows = rows.filter(|((_, key), _)| key.starts_with(prefix));
+        rows.try_for_each(|((_, key), value)| visit(key, value))
+    }
+}
+
+impl WriteRows for Rows {
+    fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<()> {
+        self.0.insert((table, key.to_vec()), value.to_vec());
+        Ok(())
+    }
+
+    fn delete(&mut self, table: Table, key: &[u8]) -> Result<()> {
+        self.0.remove(&(table, key.to_vec()));
+        Ok(())
+    }
+}
+
+fn id() -> CredentialId {
+    CredentialId::new(ID).unwrap()
+}
+
+fn time(text: &str) -> DateTime<Utc> {
+    text.parse().expect("a time")
+}
+
+fn credential() -> Credential {
+    Edit::new()
+        .username("root")
+        .password(&b"P@ss\xff"[..])
+        .url(Patch::Set("mysql://db".to_owned()))
+        .tags(["prod", "db"])
+        .expires_at(Patch::Set(time("2026-01-01T00:00:00Z")))
+        .field("port", "3306")
+        .apply(&id(), None, 2, time("2025-01-02T03:04:05.000006Z"))
+        .unwrap()
+}
+
+fn live() -> RecordRow {
+    let state = RecordState::Live(Box::new(credential()));
+    RecordRow { id: id(), uid: [0x71; 16], version: 3, state }
+}
+
+fn removed() -> RecordRow {
+    let state = RecordState::Removed { at: time("2025-02-03T04:05:06.000007Z") };
+    RecordRow { state, ..live() }
+}
+
+fn index() -> IndexRow {
+    IndexRow { uid: [0x71; 16], metadata: credential().metadata }
+}
+
+/// The frame around a body, written a second time from the document.
+fn framed(body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len()).unwrap();
+    let mut frame = [&length.to_be_bytes(), body].concat();
+    assert!(frame.len() <= 256, "the vectors are small");
+    frame.resize(256, 0);
+    frame
+}
+
+fn unframed(frame: &[u8]) -> &[u8] {
+    let (length, rest) = frame.split_first_chunk::<4>().unwrap();
+    &rest[..u32::from_be_bytes(*length) as usize]
+}
+
+fn hkdf(secret: &[u8], salt: &[u8], info: &str) -> [u8; 32] {
+    let mut key = [0; 32];
+    Hkdf::<Sha256>::new(Some(salt), secret).expand(info.as_bytes(), &mut key).unwrap();
+    key
+}
+
+/// Whether the code's sealer has this key.
+#[track_caller]
+fn assert_key(sealer: &Sealer, key: [u8; 32]) {
+    let token = Sealer::new(&key).seal(b"plaintext");
+    assert!(sealer.open(&token).is_some(), "the sealer has another key");
+}
+
+#[test]
+fn the_keys_derived_from_a_vault_key_are_those_of_the_document() {
+    let vectors = Vectors::of_document();
+    let key = vectors.vault_key();
+    assert_key(&key.epochs(), vectors.array("key.epochs"));
+    assert_key(&key.settings(), vectors.array("key.settings"));
+    assert_key(&key.manifest(), vectors.array("key.manifest"));
+    assert_eq!(*key.fixed_rows(), vectors.array("key.fixed_rows"));
+    assert_eq!(*key.state(), vectors.array("key.state"));
+    let details = Sealer::new(&vectors.array("key.slot_details"));
+    let row = vectors.bytes("slot.machine.row");
+    assert!(details.open(&row[DETAILS]).is_some(), "the details have another key");
+}
+
+#[test]
+fn the_keys_and_macs_of_an_epoch_are_those_of_the_document() {
+    let vectors = Vectors::of_document();
+    let epoch = vectors.epoch();
+    assert_key(&epoch.records, vectors.array("key.records"));
+    assert_key(&epoch.index, vectors.array("key.index"));
+    assert_eq!(epoch.row_key(&id()).to_vec(), vectors.bytes("row.key"));
+    let (key, token) = (vectors.bytes("row.key"), vectors.bytes("record.token"));
+    assert_eq!(epoch.row_mac("records", &key, &token), vectors.array("row.mac"));
+    let opened = vectors.vault_key().epochs().open(&vectors.bytes("epoch.token")).unwrap();
+    assert_eq!(opened.to_vec(), framed(&vectors.bytes("epoch.body")));
+}
+
+#[test]
+fn the_rows_of_a_credential_are_those_of_the_document() {
+    let vectors = Vectors::of_document();
+    let vault = vectors.array("vault.id");
+    assert_eq!(live().encode(&vault).to_vec(), framed(&vectors.bytes("record.live.body")));
+    assert_eq!(removed().encode(&vault).to_vec(), framed(&vectors.bytes("record.removed.body")));
+    assert_eq!(index().encode(&vault).to_vec(), framed(&vectors.bytes("index.body")));
+    assert_eq!(vectors.record(), live());
+    let opened = vectors.epoch().index.open(&vectors.bytes("index.token")).unwrap();
+    assert_eq!(IndexRow::decode(&vault, &opened), Ok(index()));
+}
+
+#[test]
+fn the_padded_sizes_are_those_of_the_document() {
+    let vectors = Vectors::of_document();
+    let pairs: Vec<&str> = vectors.text("padded.sizes").split(' ').collect();
+    assert!(pairs.len() > 5);
+    for pair in pairs {
+        let (length, padded) = pair.split_once(':').unwrap();
+        let (length, padded): (usize, usize) = (length.parse().unwrap(), padded.parse().unwrap());
+        // Around a byte string: frame, format byte, vault id, table tag and its own length.
+        let text = "x".repeat(length - 4 - 1 - 16 - 1 - 8);
+        let plaintext = crate::codec::encode(&[0; 16], crate::codec::Binding::Records, &text);
+        assert_eq!(plaintext.len(), padded, "{length}");
+    }
+}
+
+#[test]
+fn a_stored_slot_of_each_kind_opens_as_in_the_document() {
+    let vectors = Vectors::of_document();
+    let vault = vectors.array("vault.id");
+    for (number, (kind, name, secret)) in (1_u32..).zip(SLOTS) {
+        let of = |part: &str| format!("slot.{name}.{part}");
+        assert_eq!(vectors.bytes(&of("secret")), secret);
+        let stored = vectors.bytes(&of("row"));
+        let row = SlotRow::from_bytes(&number.to_be_bytes(), &stored).expect("a slot");
+        assert_eq!((row.number, row.kind), (number, kind));
+        let opened = row.unwrap_key(&vault, secret).expect("the vault key");
+        assert_eq!(*opened.state(), *vectors.vault_key().state());
+        assert_eq!(row.unwrap_key(&vault, b"other").unwrap_err(), SlotFailure::WrongKey);
+        let details = row.details(&opened).expect("details");
+        assert_eq!(details.label.as_deref(), (number == 1).then_some("here"));
+        assert_eq!(details.created_at, time("2025-01-02T03:04:05Z"));
+        let wrapped = Sealer::new(&vectors.array(&of("key"))).open(&stored[WRAPPED]);
+        assert_eq!(wrapped.unwrap().to_vec(), framed(&vectors.bytes(&of("body"))));
+    }
+    let details = Sealer::new(&vectors.array("key.slot_details"));
+    let opened = details.open(&vectors.bytes("slot.machine.row")[DETAILS]).unwrap();
+    assert_eq!(opened.to_vec(), framed(&vectors.bytes("slot.machine.details")));
+}
+
+#[test]
+fn the_key_of_a_host_name_is_the_predecessors() {
+    let vectors = Vectors::of_document();
+    let key: [u8; 32] = vectors.array("slot.hostname.key");
+    assert_eq!(BASE64URL.encode(&key), vectors.text("hostname.key"));
+    assert_eq!(vectors.text("hostname.key"), "wVHjkspS1XP0W53oSvTloX9wH8Unch9YZOLuVqgFza0=");
+}
+
+#[test]
+fn the_manifest_and_the_state_token_are_those_of_the_document() {
+    let vectors = Vectors::of_document();
+    let (key, rows, epoch) = (vectors.vault_key(), vectors.rows(), vectors.epoch());
+    let opened = key.settings().open(&vectors.bytes("settings.token")).unwrap();
+    assert_eq!(opened.to_vec(), framed(&vectors.bytes("settings.body")));
+    let opened = key.manifest().open(&vectors.bytes("manifest.token")).unwrap();
+    assert_eq!(opened.to_vec(), framed(&vectors.bytes("manifest.body")));
+
+    let manifest = Manifest::read(&rows, &key).unwrap();
+    assert_eq!(manifest.generation(), 1);
+    assert!(manifest.fixed_agrees(&rows, &key).unwrap());
+    let row_key = vectors.bytes("row.key");
+    let mut expected = Manifest::new();
+    for (table, token) in [(Table::Records, "record.token"), (Table::Index, "index.token")] {
+        let token = vectors.bytes(token);
+        expected.replace(&epoch, table, &row_key, (None, Some(&token))).unwrap();
+        assert_eq!(manifest.total(1, table), expected.total(1, table), "{table:?}");
+        assert_eq!(manifest.rows(table), 1);
+    }
+    let settings = Settings::read(&rows, &key).unwrap();
+    let token = StateToken::of(&key, &settings, &manifest);
+    assert_eq!(token.to_string(), vectors.text("state.token"));
+}
+
+#[test]
+fn the_header_is_that_of_the_document() {
+    let vectors = Vectors::of_document();
+    let rows = vectors.rows();
+    for name in ["format", "features", "vault"] {
+        let row = rows.row(Table::Header, name.as_bytes()).unwrap();
+        assert_eq!(row, Some(vectors.bytes(&format!("header.{name}"))), "{name}");
+    }
+}
+
+#[test]
+fn the_recovery_code_of_known_bits_is_that_of_the_document() {
+    let vectors = Vectors::of_document();
+    let code = RecoveryCode::parse(vectors.text("recovery.code")).unwrap();
+    assert_eq!(code.expose().as_str(), vectors.text("recovery.code"));
+    // A slot made from the bits opens with the code: it stands for these bits.
+    let (key, bits) = (vectors.vault_key(), vectors.bytes("recovery.bits"));
+    let details = SlotDetails { label: None, created_at: Utc::now() };
+    let from_bits = SlotRow::new(1, SlotKind::Recovery, &bits, &key, &details);
+    let secret = crate::keys::KeySource::Recovery(code).secret().unwrap();
+    assert!(from_bits.unwrap_key(key.vault(), &secret).is_ok());
+}
+
+/// Fresh vectors, in the form of the document.
+#[derive(Default)]
+struct Fresh(Vec<(String, String)>);
+
+impl Fresh {
+    fn text(&mut self, name: impl Into<String>, value: impl Into<String>) {
+        self.0.push((name.into(), value.into()));
+    }
+
+    fn bytes(&mut self, name: impl Into<String>, value: &[u8]) {
+        self.text(name, HEXLOWER.encode(value));
+    }
+
+    /// The same value, noted down.
+    fn noted(&mut self, name: &str, value: Vec<u8>) -> Vec<u8> {
+        self.bytes(name, &value);
+        value
+    }
+}
+
+fn numbers<const N: usize>(first: u8) -> [u8; N] {
+    std::array::from_fn(|position| first + u8::try_from(position).unwrap())
+}
+
+#[test]
+#[ignore = "prints vectors for docs/format.md, and checks nothing"]
+fn print_fresh_vectors() {
+    let (vault, secret, root) = (numbers::<16>(0), numbers::<32>(0x20), numbers::<32>(0x40));
+    let key = VaultKey::from_bytes(vault, secret.into());
+    let mut fresh = Fresh::default();
+    fresh.bytes("vault.id", &vault);
+    fresh.bytes("vault.key", &secret);
+    for name in ["epochs", "settings", "manifest", "slot details", "fixed rows", "state"] {
+        let derived = hkdf(&secret, &vault, &format!("credb/1 {name}"));
+        fresh.bytes(format!("key.{}", name.replace(' ', "_")), &derived);
+    }
+    for name in ["records", "index", "blind", "sums"] {
+        fresh.bytes(format!("key.{name}"), &hkdf(&root, &vault, &format!("credb/1 {name}")));
+    }
+    let mut rows = Rows::default();
+    fresh_fixed_rows(&mut fresh, &mut rows, &key, root);
+    fresh_credential(&mut fresh, &mut rows, &key);
+    let sizes = [36, 256, 257, 272, 273, 1_000, 1_025, 4_000, 70_000, 1_200_000];
+    let padded = |length: usize| {
+        let text = "x".repeat(length - 30);
+        crate::codec::encode(&vault, crate::codec::Binding::Records, &text).len()
+    };
+    let pairs = sizes.map(|length| format!("{length}:{}", padded(length)));
+    fresh.text("padded.sizes", pairs.join(" "));
+    fresh.bytes("recovery.bits", &numbers::<20>(0x80));
+    fresh.text("recovery.code", recovery_text(&numbers::<20>(0x80)));
+    fresh.text("hostname.key", BASE64URL.encode(&Sha256::digest("host-a")));
+    for (name, value) in fresh.0 {
+        let (head, rest) = value.split_at(value.len().min(96 - name.len()));
+        println!("{name} = {head}");
+        for line in rest.as_bytes().chunks(96) {
+            println!("   {}", std::str::from_utf8(line).unwrap());
+        }
+    }
+}
+
+/// Header, slots, the epoch and the settings.
+fn fresh_fixed_rows(fresh: &mut Fresh, rows: &mut Rows, key: &VaultKey, root: [u8; 32]) {
+    header::write(rows, VaultId(*key.vault())).unwrap();
+    for name in ["format", "features", "vault"] {
+        let row = rows.row(Table::Header, name.as_bytes()).unwrap().unwrap();
+        fresh.bytes(format!("header.{name}"), &row);
+    }
+    for (number, (kind, name, secret)) in (1_u32..).zip(SLOTS) {
+        let label = (number == 1).then(|| "here".to_owned());
+        let details = SlotDetails { label, created_at: time("2025-01-02T03:04:05Z") };
+        let row = SlotRow::new(number, kind, secret, key, &details).to_bytes();
+        let derived = match kind {
+            SlotKind::Hostname => Sha256::digest(secret).into(),
+            _ => hkdf(secret, &row[SALT], &format!("credb/1 slot {name}")),
+        };
+        fresh.bytes(format!("slot.{name}.secret"), secret);
+        fresh.bytes(format!("slot.{name}.key"), &derived);
+        let body = Sealer::new(&derived).open(&row[WRAPPED]).unwrap();
+        fresh.bytes(format!("slot.{name}.body"), unframed(&body));
+        if number == 1 {
+            let details = hkdf(&numbers::<32>(0x20), key.vault(), "credb/1 slot details");
+            let body = Sealer::new(&details).open(&row[DETAILS]).unwrap();
+            fresh.bytes("slot.machine.details", unframed(&body));
+        }
+        let row = fresh.noted(&format!("slot.{name}.row"), row);
+        rows.put(Table::Slots, &number.to_be_bytes(), &row).unwrap();
+    }
+    let binding = crate::codec::Binding::Epochs;
+    let body = crate::codec::encode(key.vault(), binding, &(1_u32, root));
+    fresh.bytes("epoch.body", unframed(&body));
+    let token = fresh.noted("epoch.token", key.epochs().seal(&body));
+    rows.put(Table::Epochs, &[0, 0, 0, 1], &token).unwrap();
+    let token = Settings::new(time("2025-01-02T03:04:05Z")).seal(key);
+    fresh.bytes("settings.body", unframed(&key.settings().open(&token).unwrap()));
+    let token = fresh.noted("settings.token", token);
+    rows.put(Table::Settings, settings::KEY, &token).unwrap();
+}
+
+/// The rows of the credential, the manifest over all rows, and the state token.
+fn fresh_credential(fresh: &mut Fresh, rows: &mut Rows, key: &VaultKey) {
+    let vault = key.vault();
+    let stored = rows.row(Table::Epochs, &[0, 0, 0, 1]).unwrap().unwrap();
+    let epoch = EpochRow::open(key, &[0, 0, 0, 1], &stored).unwrap().keys(vault);
+    let row_key = fresh.noted("row.key", epoch.row_key(&id()).to_vec());
+    fresh.bytes("record.live.body", unframed(&live().encode(vault)));
+    fresh.bytes("record.removed.body", unframed(&removed().encode(vault)));
+    fresh.bytes("index.body", unframed(&index().encode(vault)));
+    let record = fresh.noted("record.token", epoch.records.seal(&live().encode(vault)));
+    let index = fresh.noted("index.token", epoch.index.seal(&index().encode(vault)));
+    fresh.bytes("row.mac", &epoch.row_mac("records", &row_key, &record));
+    let mut manifest = Manifest::new();
+    manifest.replace(&epoch, Table::Records, &row_key, (None, Some(&record))).unwrap();
+    manifest.replace(&epoch, Table::Index, &row_key, (None, Some(&index))).unwrap();
+    manifest.renew_fixed(rows, key).unwrap();
+    manifest.write(rows, key, time("2025-01-02T03:04:05.000006Z")).unwrap();
+    let token = rows.row(Table::Manifest, Manifest::KEY).unwrap().unwrap();
+    fresh.bytes("manifest.body", unframed(&key.manifest().open(&token).unwrap()));
+    fresh.bytes("manifest.token", &token);
+    let settings = Settings::read(rows, key).unwrap();
+    fresh.text("state.token", StateToken::of(key, &settings, &manifest).to_string());
+}
+
+/// The code of these bits, written a second time from the document.
+fn recovery_text(bits: &[u8; 20]) -> String {
+    let check = Sha256::digest([b"credb recovery code".as_slice(), bits].concat());
+    let bytes = bits.iter().chain(&check[..3]);
+    let bits: Vec<u8> = bytes.flat_map(|byte| (0..8).rev().map(move |at| byte >> at & 1)).collect();
+    let digits = bits.chunks(5).take(36).map(|digit| {
+        let value = digit.iter().fold(0, |value, bit| value << 1 | usize::from(*bit));
+        char::from(b"0123456789ABCDEFGHJKMNPQRSTVWXYZ"[value])
+    });
+    let digits: Vec<char> = digits.collect();
+    digits.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
+}

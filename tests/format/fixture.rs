@@ -168,6 +168,33 @@ fn a_vault_of_format_1_opens_with_a_key_of_every_kind() {
 }
 
 #[test]
+fn rows_that_end_beyond_their_page_are_damage_and_no_panic() {
+    let whole = fs::read(Copy::new().vault()).unwrap();
+    // A leaf begins with 1, nothing, the number of rows, and four bytes for each end.
+    let leaves = (4_096..whole.len()).step_by(4_096).filter(|start| whole[*start] == 1);
+    let ends = leaves.flat_map(|start| {
+        let rows = usize::from(whole[start + 2]);
+        (0..2 * rows).map(move |end| start + 4 + 4 * end)
+    });
+    let copy = Copy::new();
+    let mut damaged = 0;
+    for end in ends {
+        let mut bytes = whole.clone();
+        bytes[end..end + 4].copy_from_slice(&0x00ff_ffff_u32.to_le_bytes());
+        fs::write(copy.vault(), bytes).unwrap();
+        let key = [KeySource::Hostname(HOST.to_owned())];
+        let listed = Vault::open(&copy.vault(), &Options::new(), &key)
+            .and_then(|vault| vault.list(&Query::all()));
+        match listed {
+            Ok(listed) => assert_eq!(listed.len(), contents().len(), "byte {end}"),
+            Err(Error::Corrupt { .. } | Error::NotAVault { .. }) => damaged += 1,
+            Err(error) => panic!("byte {end}: {error:?}"),
+        }
+    }
+    assert!(damaged > 20, "the pages that are read were among them: {damaged}");
+}
+
+#[test]
 #[ignore = "writes tests/data/format1.redb anew, as long as format 1 is not released"]
 fn make_the_fixture_of_format_1() {
     let copy = Copy::without_vault();

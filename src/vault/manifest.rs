@@ -142,7 +142,7 @@ impl Manifest {
     /// The rows of a table in all epochs.
     pub(crate) fn rows(&self, table: Table) -> u64 {
         let of_table = self.wire.totals.iter().filter(|(_, own, _)| *own == table as u8);
-        of_table.map(|(_, _, total)| total.rows).sum()
+        of_table.fold(0, |rows, (_, _, total)| total.rows.saturating_add(rows))
     }
 
     /// Replaces a row's share in its table's total; `None` stands for no row.

@@ -47,6 +47,9 @@ pub use error::{Attempt, Error, Result};
 pub use keys::{KeySource, NewKey, RecoveryCode, Slot, SlotKind};
 pub use secret::Secret;
 pub use store::inside_store_call;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub use vault::fuzzing;
 pub use vault::{
     Backup, Checked, Compaction, Damage, Info, LockedVault, Lost, Options, Overwrite, Progress,
     Query, Restored, Salvaged, Since, Snapshot, StateToken, Transaction, Vault, VaultId,

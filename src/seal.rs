@@ -55,7 +55,7 @@ pub(crate) fn open_foreign(key: &[u8; 32], token: &str) -> Option<Zeroizing<Vec<
 }
 
 /// A token as another program makes it, at `time` in Unix seconds.
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) fn seal_foreign(key: &[u8; 32], plaintext: &[u8], time: u64) -> String {
     Sealer::new(key).0.encrypt_at_time(plaintext, time)
 }

@@ -3,6 +3,8 @@
 mod backup;
 mod cache;
 mod create;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod header;
 mod info;
 mod list;

@@ -17,7 +17,7 @@ use libfuzzer_sys::fuzz_target;
 
 const IDS: [&str; 4] = ["a", "a/b", "b", "\u{e9}"];
 const HOST: &str = "host-a";
-const MOST_OPERATIONS: usize = 64;
+const MOST_OPERATIONS: usize = 20;
 
 /// What is stored under an id: its last version, and its password and user name unless it is
 /// removed.

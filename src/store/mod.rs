@@ -23,16 +23,17 @@ pub use self::redb::inside_store_call;
 use self::redb::{Engine, OpenFailure};
 use crate::error::{Error, Result};
 
-/// The tables of a vault; docs/format.md says what stands in each.
+/// The tables of a vault; docs/format.md says what stands in each. The numbers stand in manifests
+/// and are part of the format; new tables take the next ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Table {
-    Header,
-    Slots,
-    Epochs,
-    Records,
-    Index,
-    Settings,
-    Manifest,
+    Header = 0,
+    Slots = 1,
+    Epochs = 2,
+    Records = 3,
+    Index = 4,
+    Settings = 5,
+    Manifest = 6,
 }
 
 impl Table {

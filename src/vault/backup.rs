@@ -138,7 +138,7 @@ pub(super) fn verified(draft: &Draft, keys: &Unlocked, progress: Progress<'_>) -
     let place = FilePlace::find(draft.path(), store::FileSystems::Any)?;
     let patience = Options::new().patience(draft.path());
     let store = Store::open(Box::new(place), patience, Lifetime::OneShot)?;
-    let found = store.read(|rows| Ok(verify::verify(rows, keys, progress)))?;
+    let found = store.read(|rows| verify::verify(rows, keys, progress))?;
     Ok(found.into_result()?.index)
 }
 

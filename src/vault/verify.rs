@@ -98,7 +98,8 @@ impl Vault {
     ///
     /// # Errors
     ///
-    /// Those of [`Vault::read`], where not even the keys can be read. Damage is a result.
+    /// Those of [`Vault::read`], where not even the keys can be read, or the disk fails. Damage is
+    /// a result.
     ///
     /// # Examples
     ///
@@ -115,7 +116,7 @@ impl Vault {
     /// ```
     pub fn verify(&self, progress: Progress<'_>) -> Result<Verification> {
         let structure = self.verify_structure();
-        let found = self.store.read(|rows| Ok(verify(rows, &self.keys, progress)));
+        let found = self.store.read(|rows| verify(rows, &self.keys, progress));
         match (structure, found) {
             (Ok(checked), found) => {
                 let mut found = found?;
@@ -151,7 +152,15 @@ fn may_only_read(error: &std::io::Error) -> bool {
 }
 
 /// Checks every row of one committed state.
-pub(super) fn verify(rows: &dyn ReadRows, keys: &Unlocked, progress: Progress<'_>) -> Verification {
+///
+/// # Errors
+///
+/// [`Error::Io`]: what cannot be read now is not known to be damaged.
+pub(super) fn verify(
+    rows: &dyn ReadRows,
+    keys: &Unlocked,
+    progress: Progress<'_>,
+) -> Result<Verification> {
     let mut pass = Pass {
         rows,
         keys,
@@ -160,6 +169,7 @@ pub(super) fn verify(rows: &dyn ReadRows, keys: &Unlocked, progress: Progress<'_
         done: 0,
         checked: Checked::default(),
         damaged: Vec::new(),
+        failure: None,
     };
     let manifest = Manifest::read(rows, keys.vault_key());
     let manifest = pass.kept("manifest", manifest);
@@ -177,7 +187,10 @@ pub(super) fn verify(rows: &dyn ReadRows, keys: &Unlocked, progress: Progress<'_
         _ => None,
     };
     let updated_at = manifest.as_ref().and_then(|manifest| manifest.changed_at().ok());
-    Verification { checked: pass.checked, damaged: pass.damaged, state_token, updated_at }
+    if let Some(error) = pass.failure {
+        return Err(error);
+    }
+    Ok(Verification { checked: pass.checked, damaged: pass.damaged, state_token, updated_at })
 }
 
 /// One pass over all rows.
@@ -189,6 +202,7 @@ struct Pass<'a> {
     done: u64,
     checked: Checked,
     damaged: Vec<Damage>,
+    failure: Option<Error>,
 }
 
 impl Pass<'_> {
@@ -202,11 +216,24 @@ impl Pass<'_> {
     /// The value, or `None` after its damage was noted.
     fn kept<T>(&mut self, table: &'static str, result: Result<T>) -> Option<T> {
         result
-            .map_err(|error| match error {
-                Error::Corrupt { reason, .. } => self.damage(table, None, reason),
-                other => self.damage(table, None, other.to_string()),
+            .map_err(|error| {
+                let reason = self.reason(error);
+                self.damage(table, None, reason);
             })
             .ok()
+    }
+
+    /// Why a row cannot be read. A failure of the disk is noted as one.
+    fn reason(&mut self, error: Error) -> String {
+        match error {
+            Error::Corrupt { reason, .. } => reason,
+            Error::Io { .. } => {
+                let reason = error.to_string();
+                self.failure.get_or_insert(error);
+                reason
+            }
+            other => other.to_string(),
+        }
     }
 
     /// The tables that have no epoch: each row, and the manifest's hash over all.
@@ -310,7 +337,8 @@ impl Pass<'_> {
     ) -> std::result::Result<(), (Option<String>, String)> {
         self.checked.records += 1;
         let opened = epoch.records.open(stored);
-        let index = self.rows.row(Table::Index, key).map_err(|e| (None, e.to_string()))?;
+        let index = self.rows.row(Table::Index, key);
+        let index = index.map_err(|error| (None, self.reason(error)))?;
         let index =
             index.map(|stored| open_index(self.keys.vault_key().vault(), epoch, key, &stored));
         // A damaged record can still be named by its index row.
@@ -350,17 +378,12 @@ impl Pass<'_> {
         stored: &[u8],
     ) -> std::result::Result<(), (Option<String>, String)> {
         self.checked.index += 1;
-        let row =
-            open_index(self.keys.vault_key().vault(), epoch, key, stored).map_err(|error| {
-                match error {
-                    Error::Corrupt { reason, .. } => (None, reason),
-                    other => (None, other.to_string()),
-                }
-            })?;
+        let row = open_index(self.keys.vault_key().vault(), epoch, key, stored)
+            .map_err(|error| (None, self.reason(error)))?;
         match self.rows.row(Table::Records, key) {
             Ok(Some(_)) => Ok(()),
             Ok(None) => Err((Some(row.metadata.id.to_string()), "its record is missing".into())),
-            Err(error) => Err((Some(row.metadata.id.to_string()), error.to_string())),
+            Err(error) => Err((Some(row.metadata.id.to_string()), self.reason(error))),
         }
     }
 }

@@ -56,7 +56,7 @@ impl Vault {
         })?;
         create_private_directory(parent(&path))?;
         let secret = key.secret()?;
-        let opens = self.opens_with(&KeySource::from(key));
+        let opens = self.opens_with(&KeySource::from(key))?;
         let now = Utc::now().trunc_subsecs(6);
         let (draft, credentials) = self.store.read(|rows| {
             let draft = store::build(&path, options.file_systems(), |new| {
@@ -76,10 +76,14 @@ impl Vault {
         Ok(Restored { credentials, kept })
     }
 
-    fn opens_with(&self, source: &KeySource) -> bool {
-        super::LockedVault::of(std::sync::Arc::clone(&self.store), self.id, self.file_systems)
-            .unlock(std::slice::from_ref(source))
-            .is_ok()
+    fn opens_with(&self, source: &KeySource) -> Result<bool> {
+        let locked =
+            super::LockedVault::of(std::sync::Arc::clone(&self.store), self.id, self.file_systems);
+        match locked.unlock(std::slice::from_ref(source)) {
+            Ok(_) => Ok(true),
+            Err(Error::Locked { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// A new incarnation, and a manifest that knows of it.

@@ -168,8 +168,9 @@ pub enum Error {
         source: io::Error,
     },
 
-    /// The disk failed while a change was being made durable: it may or may not be there.
-    #[error("the outcome of this write to {} is unknown: the disk failed while it was made durable", path.display())]
+    /// The disk, or a process in the way, failed a change while it was being made durable: it may
+    /// or may not be there.
+    #[error("the outcome of this write to {} is unknown: it failed while it was made durable", path.display())]
     OutcomeUnknown {
         /// The vault.
         path: PathBuf,

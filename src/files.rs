@@ -55,7 +55,11 @@ pub(crate) fn create_private_directory(directory: &Path) -> Result<()> {
 pub(crate) fn sync_directory(directory: &Path) -> Result<()> {
     #[cfg(feature = "simulate")]
     simulate::observe(|| simulate::Event::SyncDirectory { path: directory.to_owned() });
-    let sync = || File::open(directory)?.sync_all();
+    let sync = || {
+        #[cfg(feature = "simulate")]
+        simulate::attempt(simulate::Operation::Sync)?;
+        File::open(directory)?.sync_all()
+    };
     sync().map_err(Error::io("sync", directory))
 }
 
@@ -119,7 +123,12 @@ impl Draft {
     ///
     /// [`Error::Io`].
     pub(crate) fn write(&self, contents: &[u8]) -> Result<()> {
-        self.file().write_all_at(contents, 0).map_err(Error::io("write", self.path()))?;
+        let write = || {
+            #[cfg(feature = "simulate")]
+            simulate::attempt(simulate::Operation::Write)?;
+            self.file().write_all_at(contents, 0)
+        };
+        write().map_err(Error::io("write", self.path()))?;
         #[cfg(feature = "simulate")]
         simulate::observe(|| simulate::Event::write(self.file(), contents));
         Ok(())
@@ -146,7 +155,12 @@ impl Draft {
     pub(crate) fn sync(&self) -> Result<()> {
         #[cfg(feature = "simulate")]
         simulate::observe(|| simulate::Event::sync(self.file()));
-        self.file().sync_all().map_err(Error::io("sync", self.path()))
+        let sync = || {
+            #[cfg(feature = "simulate")]
+            simulate::attempt(simulate::Operation::Sync)?;
+            self.file().sync_all()
+        };
+        sync().map_err(Error::io("sync", self.path()))
     }
 
     /// Gives the draft the owner, group and mode of another file.
@@ -171,7 +185,7 @@ impl Draft {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`].
+    /// [`Error::Io`], and [`Error::OutcomeUnknown`] if it is placed and may not be durable.
     pub(crate) fn place(self, path: &Path) -> Result<bool> {
         #[cfg(feature = "simulate")]
         let from = self.path().to_owned();
@@ -182,20 +196,28 @@ impl Draft {
         }
         #[cfg(feature = "simulate")]
         simulate::observe(|| simulate::Event::rename(&from, path));
-        sync_directory(parent(path)).map(|()| true)
+        sync_entry(path).map(|()| true)
     }
 
     /// Places the draft in place of whatever file is there. Durable when this returns.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`].
+    /// [`Error::Io`], and [`Error::OutcomeUnknown`] if it is placed and may not be durable.
     pub(crate) fn replace(self, path: &Path) -> Result<()> {
         #[cfg(feature = "simulate")]
         let from = self.path().to_owned();
         self.0.persist(path).map_err(|error| Error::io("replace", path)(error.error))?;
         #[cfg(feature = "simulate")]
         simulate::observe(|| simulate::Event::rename(&from, path));
-        sync_directory(parent(path))
+        sync_entry(path)
     }
+}
+
+/// Makes the name of a file durable that is in its place already.
+fn sync_entry(path: &Path) -> Result<()> {
+    sync_directory(parent(path)).map_err(|error| match error {
+        Error::Io { source, .. } => Error::OutcomeUnknown { path: path.to_owned(), source },
+        other => other,
+    })
 }

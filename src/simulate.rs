@@ -1,12 +1,18 @@
-//! What a program did to its files, recorded for the crash simulator in `tests/`.
+//! What a program did to its files, recorded for the crash simulator in `tests/`, and failures on
+//! purpose.
 //!
 //! Only with the feature `simulate`. Records are made where the work is done: by the storage
 //! backend and by the functions that change directory entries.
+
+mod fault;
 
 use std::cell::RefCell;
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+pub use self::fault::{Fault, Lasting, Operation, fail};
+pub(crate) use self::fault::{attempt, fails};
 
 /// A file, whatever its names: its inode number.
 pub type Inode = u64;

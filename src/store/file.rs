@@ -263,17 +263,21 @@ pub(crate) fn build(
     let draft = Draft::of(path)?;
     check_file_system(draft.file(), path, file_systems)?;
     let medium = Medium::File(draft.reopen()?);
-    let engine = Engine::create(medium, path).map_err(only_known)?;
-    engine.write(&mut |rows| body(rows).map(Verdict::Commit)).map_err(only_known)?;
-    drop(engine);
+    let failed = |failure| of_draft(failure, path);
+    let engine = Engine::create(medium, path).map_err(failed)?;
+    engine.write(&mut |rows| body(rows).map(Verdict::Commit)).map_err(failed)?;
+    engine.close()?;
     draft.sync()?;
     Ok(draft)
 }
 
-/// The error of an engine on a file that nobody else knows.
-fn only_known(failure: OpenFailure) -> Error {
+/// The error of an engine on a draft: nobody else knows the file, and nothing is changed by it.
+fn of_draft(failure: OpenFailure, path: &Path) -> Error {
+    let io = |source| Error::io("write a new file for", path)(source);
     match failure {
+        OpenFailure::Known(Error::OutcomeUnknown { source, .. }) => io(source),
         OpenFailure::Known(error) => error,
+        OpenFailure::InUse | OpenFailure::TimedOut => io(ErrorKind::TimedOut.into()),
         // Most likely over the vault that its rows come from.
         _ => Error::corrupt("the vault or its copy", "copying failed unexpectedly"),
     }

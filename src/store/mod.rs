@@ -300,7 +300,8 @@ impl Store {
             .poll(|| match self.try_open(Access::Read, budget) {
                 Err(OpenFailure::NeedsRepair) => {
                     let writer = self.try_open(Access::Write, budget)?;
-                    writer.close();
+                    // A repair that cannot be completed now will not be by trying again.
+                    Arc::into_inner(writer.engine).map_or(Ok(()), Engine::close)?;
                     Ok(None)
                 }
                 result => result.map(Some),

@@ -13,7 +13,7 @@ use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use ::redb::backends::FileBackend;
 use ::redb::{
@@ -21,6 +21,7 @@ use ::redb::{
     ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend, StorageError,
     TableDefinition, TableError, TransactionError, WriteTransaction,
 };
+use parking_lot::Mutex;
 
 use self::overlay::Overlay;
 use super::file::{Access, Medium};
@@ -81,9 +82,36 @@ impl From<OutOfTime> for OpenFailure {
 pub(super) struct Engine {
     handle: Option<Handle>,
     path: PathBuf,
-    /// Set by the backend when a sync, or a write of the header, failed: then nobody knows
-    /// whether the commit it was part of will be there.
-    doubt: Arc<AtomicBool>,
+    doubt: Arc<Doubt>,
+}
+
+/// What went wrong with the file, and whether a commit that fails may be there all the same. Kept
+/// by the backend.
+#[derive(Debug, Default)]
+struct Doubt {
+    /// The first change of the file that failed.
+    failure: Mutex<Option<io::Error>>,
+    /// Writes of the header since the commit began. The first one names the new state beside
+    /// the one that counts; from the second on, the new state may be the one that counts.
+    headers: AtomicU32,
+    /// A sync, or a write of the header, failed.
+    disk_failed: AtomicBool,
+}
+
+impl Doubt {
+    fn begin(&self) {
+        self.headers.store(0, Ordering::Release);
+        self.disk_failed.store(false, Ordering::Release);
+    }
+
+    fn note(&self, error: &io::Error) {
+        let copy = error.raw_os_error().map(io::Error::from_raw_os_error);
+        self.failure.lock().get_or_insert(copy.unwrap_or_else(|| error.kind().into()));
+    }
+
+    fn is_justified(&self) -> bool {
+        self.disk_failed.load(Ordering::Acquire) || self.headers.load(Ordering::Acquire) > 1
+    }
 }
 
 enum Handle {
@@ -108,7 +136,7 @@ impl Engine {
         empty: EmptyFile,
         path: &Path,
     ) -> Result<Self, OpenFailure> {
-        let doubt = Arc::new(AtomicBool::new(false));
+        let doubt = Arc::new(Doubt::default());
         let backend = Backend::new(medium, empty, &doubt).map_err(|e| opening(e, path))?;
         let handle = contained(|| {
             Ok(match access {
@@ -181,6 +209,7 @@ impl Engine {
             inside(|| drop(rows));
             match verdict {
                 Ok(Verdict::Commit(value)) => {
+                    self.doubt.begin();
                     inside(|| transaction.commit()).map_err(|error| self.committing(error))?;
                     Ok(value)
                 }
@@ -194,6 +223,14 @@ impl Engine {
                 }
             }
         })
+    }
+
+    /// Closes the file, and tells whether all went well with it since it was opened. What was
+    /// committed is durable whatever the answer is, but the file may need repair.
+    pub(super) fn close(self) -> Result<()> {
+        let (path, doubt) = (self.path.clone(), Arc::clone(&self.doubt));
+        drop(self);
+        doubt.failure.lock().take().map_or(Ok(()), |error| Err(Error::io("write", &path)(error)))
     }
 
     /// Runs `body` on the last committed state while nobody else can commit to the file, which
@@ -224,10 +261,14 @@ impl Engine {
             CommitError::Storage(error) => failure(error, &self.path),
             _ => return OpenFailure::Panicked,
         };
+        if !self.doubt.is_justified() {
+            return failure;
+        }
+        let unknown =
+            |source| OpenFailure::Known(Error::OutcomeUnknown { path: self.path.clone(), source });
         match failure {
-            OpenFailure::Known(Error::Io { source, .. }) if self.doubt.load(Ordering::Acquire) => {
-                OpenFailure::Known(Error::OutcomeUnknown { path: self.path.clone(), source })
-            }
+            OpenFailure::Known(Error::Io { source, .. }) => unknown(source),
+            OpenFailure::TimedOut => unknown(io::Error::new(ErrorKind::TimedOut, LockTimeout)),
             failure => failure,
         }
     }
@@ -464,7 +505,7 @@ enum EmptyFile {
 struct Backend {
     inner: Box<dyn StorageBackend>,
     empty: EmptyFile,
-    doubt: Arc<AtomicBool>,
+    doubt: Arc<Doubt>,
     #[cfg(feature = "simulate")]
     file: simulate::Inode,
 }
@@ -473,7 +514,7 @@ impl Backend {
     fn new(
         medium: Medium,
         empty: EmptyFile,
-        doubt: &Arc<AtomicBool>,
+        doubt: &Arc<Doubt>,
     ) -> Result<Self, DatabaseError> {
         #[cfg(feature = "simulate")]
         let file = {
@@ -521,8 +562,34 @@ fn is_time_out(error: &io::Error) -> bool {
     error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<LockTimeout>)
 }
 
-/// The bytes of redb's header page, whose last write decides a commit.
+/// The bytes of redb's header page, whose second write in a commit decides it.
 const HEADER: u64 = 4_096;
+
+impl Backend {
+    fn change_length(&self, len: u64) -> io::Result<()> {
+        #[cfg(feature = "simulate")]
+        simulate::attempt(simulate::Operation::SetLength)?;
+        self.inner.set_len(len)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        #[cfg(feature = "simulate")]
+        simulate::attempt(simulate::Operation::Sync)?;
+        self.inner.sync_data()
+    }
+
+    fn write_bytes(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        #[cfg(feature = "simulate")]
+        {
+            simulate::attempt(simulate::Operation::Write)?;
+            if let Err(error) = simulate::attempt(simulate::Operation::ShortWrite) {
+                self.inner.write(offset, &data[..data.len() / 2])?;
+                return Err(error);
+            }
+        }
+        self.inner.write(offset, data)
+    }
+}
 
 impl StorageBackend for Backend {
     fn len(&self) -> io::Result<u64> {
@@ -534,19 +601,24 @@ impl StorageBackend for Backend {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        #[cfg(feature = "simulate")]
+        simulate::attempt(simulate::Operation::Read)?;
         self.inner.read(offset, out)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         #[cfg(feature = "simulate")]
         simulate::observe(|| simulate::Event::SetLength { file: self.file, length: len });
-        self.inner.set_len(len)
+        self.change_length(len).inspect_err(|error| self.doubt.note(error))
     }
 
     fn sync_data(&self) -> io::Result<()> {
         #[cfg(feature = "simulate")]
         simulate::observe(|| simulate::Event::Sync { file: self.file });
-        self.inner.sync_data().inspect_err(|_| self.doubt.store(true, Ordering::Release))
+        self.sync().inspect_err(|error| {
+            self.doubt.disk_failed.store(true, Ordering::Release);
+            self.doubt.note(error);
+        })
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
@@ -556,11 +628,12 @@ impl StorageBackend for Backend {
             offset,
             data: data.to_vec(),
         });
-        self.inner.write(offset, data).inspect_err(|_| {
-            if offset < HEADER {
-                self.doubt.store(true, Ordering::Release);
-            }
-        })
+        let result = self.write_bytes(offset, data).inspect_err(|error| self.doubt.note(error));
+        if offset < HEADER {
+            self.doubt.headers.fetch_add(1, Ordering::AcqRel);
+            self.doubt.disk_failed.fetch_or(result.is_err(), Ordering::AcqRel);
+        }
+        result
     }
 
     fn close(&self) -> io::Result<()> {
@@ -580,11 +653,19 @@ impl StorageBackend for Backend {
     }
 
     fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        #[cfg(feature = "simulate")]
+        if simulate::fails(simulate::Operation::Lock) {
+            return Err(OutOfTime.into());
+        }
         let attempt = || Ok(self.inner.try_lock_range(start, end)?.then_some(()));
         Budget::current().poll(attempt)
     }
 
     fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        #[cfg(feature = "simulate")]
+        if simulate::fails(simulate::Operation::Lock) {
+            return Err(OutOfTime.into());
+        }
         let attempt = || Ok(self.inner.try_lock_shared_range(start, end)?.then_some(()));
         Budget::current().poll(attempt)
     }

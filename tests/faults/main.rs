@@ -1,0 +1,9 @@
+//! What a fault leaves behind: after each, the vault is as before the command or as after it,
+//! never between, the command says which code of the table it was, and the next one works.
+#![cfg(feature = "cli")]
+
+#[cfg(feature = "simulate")]
+mod nth_operation;
+
+#[path = "../support/mod.rs"]
+mod support;

@@ -223,11 +223,12 @@ impl Pass<'_> {
             .ok()
     }
 
-    /// Why a row cannot be read. A failure of the disk is noted as one.
+    /// Why a row cannot be read. A failure of the disk is noted as one, but for those that only
+    /// follow from damage: the engine reads nothing any more after the end of a file cut short.
     fn reason(&mut self, error: Error) -> String {
         match error {
             Error::Corrupt { reason, .. } => reason,
-            Error::Io { .. } => {
+            Error::Io { .. } if self.damaged.is_empty() => {
                 let reason = error.to_string();
                 self.failure.get_or_insert(error);
                 reason

@@ -116,5 +116,10 @@ pub(super) fn list(
         return Err(Error::corrupt("the index", reason));
     }
     found.sort_unstable_by(|left, right| left.id.cmp(&right.id));
+    // A page out of order can hide a row from who changes it, and then there are two.
+    if let Some(twice) = found.windows(2).find(|pair| pair[0].id == pair[1].id) {
+        let reason = format!("it has two rows for \"{}\"", twice[0].id);
+        return Err(Error::corrupt("the index", reason));
+    }
     Ok(found)
 }

@@ -1,0 +1,230 @@
+//! What a worker does with one image: reads all, changes something, verifies; and compares each
+//! answer with what it must be.
+
+use std::fmt::Debug;
+use std::path::Path;
+
+use credb::{Condition, CredentialId, Edit, Error, Query, Result};
+
+use crate::id;
+use crate::image::Image;
+use crate::vault::{Contents, Known, REMOVED, open, password};
+
+/// Each is done on a fresh copy of the image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    Read,
+    Change,
+    Verify,
+}
+
+impl Step {
+    pub(crate) const ALL: [Self; 3] = [Self::Read, Self::Change, Self::Verify];
+}
+
+/// What is wrong with the answers.
+pub(crate) type Violations = Vec<String>;
+
+/// Does the step and returns what was wrong, and the errors that were answered.
+pub(crate) fn check(path: &Path, image: Image, step: Step, known: &Known) -> Check {
+    let mut check = Check {
+        contents: known.last.clone(),
+        replayed: image.may_replay().then(|| known.before.clone()),
+        stale: 0,
+        restarted: false,
+        violations: vec![],
+        errors: vec![],
+    };
+    if image.may_serve_the_commit_before() && serves(path, &known.before) {
+        check.contents = known.before.clone();
+    }
+    match step {
+        Step::Read => check.read(path),
+        Step::Change => {
+            check.change(path);
+            check.read(path);
+        }
+        Step::Verify => {
+            let verified = open(path).and_then(|vault| vault.verify(&|_, _| {}));
+            let verified = check.accept("verify", verified);
+            check.read(path);
+            if verified.is_some_and(|verified| verified.is_ok()) {
+                // What verifies is as it was last written.
+                let wrong = check.errors.len() + check.stale;
+                check.holds(wrong == 0, "verify", &"all is well, it said");
+            }
+        }
+    }
+    check
+}
+
+/// One image, as its answers come in.
+pub(crate) struct Check {
+    /// What must be there.
+    contents: Contents,
+    /// What may be there too, since a whole page of an earlier commit took a place: that a row is
+    /// the newest no reader can know. Verification does.
+    replayed: Option<Contents>,
+    pub(crate) stale: usize,
+    /// Whether the version of a removed id began again.
+    pub(crate) restarted: bool,
+    pub(crate) violations: Violations,
+    /// The kinds of the errors.
+    pub(crate) errors: Vec<&'static str>,
+}
+
+impl Check {
+    /// In a few words.
+    pub(crate) fn summary(&self) -> String {
+        let mut kinds = self.errors.clone();
+        kinds.extend((self.stale > 0).then_some("an earlier row"));
+        kinds.extend(self.restarted.then_some("a version begun again"));
+        kinds.sort_unstable();
+        kinds.dedup();
+        if kinds.is_empty() { "all right".to_owned() } else { kinds.join(", ") }
+    }
+
+    fn read(&mut self, path: &Path) {
+        let Some(vault) = self.accept("open", open(path)) else { return };
+        for (name, (version, password)) in self.contents.clone() {
+            let found = vault.get(&id(&name));
+            if let Some(found) = self.accept(&format!("get {name}"), found) {
+                let is = |(version, password): &(u64, Vec<u8>)| {
+                    found.password.expose() == password && found.metadata.version == *version
+                };
+                let earlier = self.replayed.as_ref().and_then(|contents| contents.get(&name));
+                let stale = !is(&(version, password.clone())) && earlier.is_some_and(is);
+                let same =
+                    (stale || is(&(version, password))) && found.metadata.id.as_str() == name;
+                self.stale += usize::from(stale);
+                self.holds(same, &format!("get {name}"), &found.metadata);
+            }
+        }
+        for absent in [REMOVED, "never there"] {
+            if !self.contents.contains_key(absent) {
+                let found = vault.get(&id(absent));
+                self.absent(&format!("get {absent}"), found);
+            }
+        }
+        if let Some(listed) = self.accept("list", vault.list(&Query::all())) {
+            let listed: Vec<(String, u64)> =
+                listed.iter().map(|found| (found.id.to_string(), found.version)).collect();
+            let versions = |contents: &Contents| -> Vec<(String, u64)> {
+                contents.iter().map(|(name, (version, _))| (name.clone(), *version)).collect()
+            };
+            let same = listed == versions(&self.contents);
+            let earlier = self.replayed.as_ref();
+            let stale = !same && earlier.is_some_and(|earlier| listed == versions(earlier));
+            self.stale += usize::from(stale);
+            self.holds(same || stale, "list", &listed);
+        }
+    }
+
+    /// What a caller would do to change something; each change is as the answer says.
+    fn change(&mut self, path: &Path) {
+        let Some(vault) = self.accept("open", open(path)) else { return };
+        let names: Vec<String> = self.contents.keys().cloned().collect();
+        for (name, condition) in [
+            (names[0].as_str(), Condition::Always),
+            (&names[13], Condition::IfVersion(self.contents[&names[13]].0)),
+            ("new", Condition::IfAbsent),
+            (REMOVED, Condition::Always),
+        ] {
+            let before = if name == REMOVED { 1 } else { self.version(name) };
+            let edit = Edit::new().password(&password(name, before + 1)[..]);
+            let what = format!("set {name}");
+            if let Some(change) = self.accept(&what, vault.set_if(&id(name), &edit, condition)) {
+                // Known, and told by verification: damage can hide the row that keeps the last
+                // version of a removed id, which then begins again.
+                let restarted = name == REMOVED && change.version == 1;
+                self.restarted |= restarted;
+                let earlier = self.replayed.as_ref().and_then(|earlier| earlier.get(name));
+                let stale = earlier.is_some_and(|(version, _)| change.version == version + 1);
+                let same = (restarted || stale || change.version == before + 1)
+                    && change.created != self.contents.contains_key(name);
+                self.holds(same, &what, &change);
+                let value = (change.version, password(name, before + 1));
+                self.contents.insert(name.to_owned(), value);
+            }
+        }
+        if self.accept("remove", vault.remove(&id(&names[7]))).is_some() {
+            self.contents.remove(&names[7]);
+        }
+        self.absent("remove", vault.remove(&id("never there")));
+    }
+
+    fn version(&self, name: &str) -> u64 {
+        self.contents.get(name).map_or(0, |(version, _)| *version)
+    }
+
+    /// The value, or `None` after an error that is an honest one.
+    fn accept<T>(&mut self, what: &str, result: Result<T>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(error) => {
+                let kind = kind(&error);
+                self.errors.push(kind);
+                let replayed =
+                    self.replayed.is_some() && matches!(error, Error::VersionMismatch { .. });
+                self.holds(honest(&error) || replayed, what, &error);
+                None
+            }
+        }
+    }
+
+    /// Nothing there, or an error that is an honest one.
+    fn absent<T: Debug>(&mut self, what: &str, result: Result<T>) {
+        match result {
+            Err(Error::NotFound { .. }) => {}
+            Err(error) => {
+                self.accept(what, Err::<T, _>(error));
+            }
+            Ok(found) => self.holds(false, what, &found),
+        }
+    }
+
+    fn holds(&mut self, holds: bool, what: &str, found: &dyn Debug) {
+        if !holds {
+            self.violations.push(format!("{what}: {found:?}"));
+        }
+    }
+}
+
+/// Whether the error says that the file is damaged, or of another kind.
+fn honest(error: &Error) -> bool {
+    match error {
+        // The slot that this key would open is damaged, and the message says so.
+        Error::Locked { attempts, .. } => {
+            attempts.iter().any(|attempt| attempt.reason.contains("damaged"))
+        }
+        Error::Corrupt { .. }
+        | Error::NotAVault { .. }
+        | Error::NewerFormat { .. }
+        | Error::Poisoned => true,
+        _ => false,
+    }
+}
+
+fn kind(error: &Error) -> &'static str {
+    match error {
+        Error::Corrupt { .. } => "damaged",
+        Error::NotAVault { .. } => "not a vault",
+        Error::NewerFormat { .. } => "newer format",
+        Error::Poisoned => "poisoned",
+        Error::Busy { .. } => "busy",
+        Error::Io { .. } => "io",
+        Error::OutcomeUnknown { .. } => "outcome unknown",
+        Error::Locked { .. } => "locked",
+        Error::NotFound { .. } => "not found",
+        _ => "other",
+    }
+}
+
+/// Whether the image serves exactly these contents.
+fn serves(path: &Path, contents: &Contents) -> bool {
+    let same = |(name, (version, password)): (&String, &(u64, Vec<u8>))| -> Result<bool> {
+        let found = open(path)?.get(&CredentialId::new(name)?)?;
+        Ok(found.password.expose() == password && found.metadata.version == *version)
+    };
+    contents.iter().all(|entry| same(entry).unwrap_or(false))
+}

@@ -295,13 +295,22 @@ impl Store {
     /// for reading again. Beside other processes that may be killed in turn this can take
     /// several rounds, bounded by the time it may wait.
     fn repair(&self, budget: &Budget) -> Result<Opened> {
-        let _turn = self.place.turnstile(budget)?;
+        let _turn = self.place.turnstile(budget).map_err(|error| match error {
+            // The file beside the vault is not what the caller asked about.
+            Error::Io { source, .. } => Error::io("repair", self.path())(source),
+            other => other,
+        })?;
         budget
             .poll(|| match self.try_open(Access::Read, budget) {
                 Err(OpenFailure::NeedsRepair) => {
                     let writer = self.try_open(Access::Write, budget)?;
-                    // A repair that cannot be completed now will not be by trying again.
-                    Arc::into_inner(writer.engine).map_or(Ok(()), Engine::close)?;
+                    let closed = Arc::into_inner(writer.engine).map_or(Ok(()), Engine::close);
+                    if let Err(Error::Io { .. }) = closed {
+                        // A repair that cannot be completed, on a full disk say, will not be by
+                        // trying again; but this handle can read while it is open.
+                        return self.try_open(Access::Write, budget).map(Some);
+                    }
+                    closed?;
                     Ok(None)
                 }
                 result => result.map(Some),

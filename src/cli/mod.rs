@@ -38,6 +38,7 @@ use self::report::Failure;
 /// Does what the command line says.
 pub(crate) fn run() -> ExitCode {
     process::forbid_core_dumps();
+    process::survive_size_limits();
     let raw = RawArguments::of_process();
     match prepare(&raw) {
         Ok((context, command)) => execute(&context, command),

@@ -1,11 +1,13 @@
-//! What the process is set to before it opens anything: no core dumps, and panics that say what
-//! they mean without what they hold.
+//! What the process is set to before it opens anything: no core dumps, no end by a limit of file
+//! sizes, and panics that say what they mean without what they hold.
 
 use std::panic;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::{DumpableBehavior, Resource, getrlimit, set_dumpable_behavior, setrlimit};
+use signal_hook::consts::SIGXFSZ;
 
 use super::output::Output;
 use super::report;
@@ -26,6 +28,12 @@ pub(crate) fn forbid_core_dumps() {
     let mut limit = getrlimit(Resource::Core);
     limit.current = Some(0);
     let _ = setrlimit(Resource::Core, limit);
+}
+
+/// Makes a write beyond the limit of file sizes fail as one to a full disk does. Its signal would
+/// end the process; caught rather than ignored, it acts as usual in commands that we start.
+pub(crate) fn survive_size_limits() {
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
 }
 
 /// Makes a panic inside the storage engine the report of a damaged file, at once: unwinding

@@ -2,8 +2,14 @@
 //! never between, the command says which code of the table it was, and the next one works.
 #![cfg(feature = "cli")]
 
+mod full;
+mod gone;
+mod interrupted;
+mod limited;
 #[cfg(feature = "simulate")]
 mod nth_operation;
+mod read_only;
+mod small_disk;
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -5,6 +5,7 @@
 mod crowds;
 mod kills;
 mod stopped;
+mod storm;
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -4,6 +4,7 @@
 
 mod call;
 mod entries;
+pub(crate) mod history;
 mod identity;
 mod outcome;
 mod rows;

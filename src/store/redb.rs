@@ -511,11 +511,7 @@ struct Backend {
 }
 
 impl Backend {
-    fn new(
-        medium: Medium,
-        empty: EmptyFile,
-        doubt: &Arc<Doubt>,
-    ) -> Result<Self, DatabaseError> {
+    fn new(medium: Medium, empty: EmptyFile, doubt: &Arc<Doubt>) -> Result<Self, DatabaseError> {
         #[cfg(feature = "simulate")]
         let file = {
             let Medium::File(file) = &medium;

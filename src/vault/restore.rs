@@ -52,7 +52,7 @@ impl Vault {
         // Before anything is made.
         self.store.read(|rows| {
             header::check(rows, self.path(), Intent::Write)?;
-            verify::verify(rows, &self.keys, progress).into_result()
+            verify::verify(rows, &self.keys, progress)?.into_result()
         })?;
         create_private_directory(parent(&path))?;
         let secret = key.secret()?;

@@ -132,7 +132,8 @@ pub(super) fn open_index(
     Ok(row)
 }
 
-fn damaged(id: &CredentialId, reason: &str) -> Error {
+/// The error of a damaged credential.
+pub(super) fn damaged(id: &CredentialId, reason: &str) -> Error {
     Error::corrupt(format!("credential \"{id}\""), reason)
 }
 

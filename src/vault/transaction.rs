@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::header::{self, Intent};
 use super::manifest::Manifest;
-use super::snapshot::{open_record, stored_record};
+use super::snapshot::{damaged, open_record, stored_record};
 use super::unlocked::Unlocked;
 use crate::codec::{IndexRow, RecordRow, RecordState};
 use crate::credential::{Change, Condition, Credential, CredentialId, Edit, same_content};
@@ -132,8 +132,14 @@ impl<'a> Transaction<'a> {
 
     fn record(&self, id: &CredentialId) -> Result<Option<RecordRow>> {
         let rows: &dyn ReadRows = self.rows;
-        let stored = stored_record(rows, &self.epoch, id)?;
-        stored.map(|stored| open_record(self.keys, &self.epoch, id, &stored)).transpose()
+        let Some(stored) = stored_record(rows, &self.epoch, id)? else { return Ok(None) };
+        let row = open_record(self.keys, &self.epoch, id, &stored)?;
+        // Changing one of two that disagree would leave a row that nobody finds, or two.
+        let is_listed = rows.row(Table::Index, &self.epoch.row_key(id))?.is_some();
+        if is_listed != row.is_live() {
+            return Err(damaged(id, "record and index disagree"));
+        }
+        Ok(Some(row))
     }
 
     fn vault(&self) -> &[u8; 16] {

@@ -23,6 +23,10 @@ pub use self::redb::inside_store_call;
 use self::redb::{Engine, OpenFailure};
 use crate::error::{Error, Result};
 
+/// The most times a file is repaired in one call: other processes may be killed in between, and
+/// some damage makes each repair fail without a word.
+const MOST_REPAIRS: u32 = 20;
+
 /// The tables of a vault; docs/format.md says what stands in each. The numbers stand in manifests
 /// and are part of the format; new tables take the next ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -293,16 +297,18 @@ impl Store {
 
     /// Opens the file for writing once, which repairs it after its last writer died, and then
     /// for reading again. Beside other processes that may be killed in turn this can take
-    /// several rounds, bounded by the time it may wait.
+    /// several rounds.
     fn repair(&self, budget: &Budget) -> Result<Opened> {
         let _turn = self.place.turnstile(budget).map_err(|error| match error {
             // The file beside the vault is not what the caller asked about.
             Error::Io { source, .. } => Error::io("repair", self.path())(source),
             other => other,
         })?;
+        let mut rounds = 0;
         budget
             .poll(|| match self.try_open(Access::Read, budget) {
-                Err(OpenFailure::NeedsRepair) => {
+                Err(OpenFailure::NeedsRepair) if rounds < MOST_REPAIRS => {
+                    rounds += 1;
                     let writer = self.try_open(Access::Write, budget)?;
                     let closed = Arc::into_inner(writer.engine).map_or(Ok(()), Engine::close);
                     if let Err(Error::Io { .. }) = closed {

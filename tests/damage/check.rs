@@ -109,12 +109,17 @@ impl Check {
         if let Some(listed) = self.accept("list", vault.list(&Query::all())) {
             let listed: Vec<(String, u64)> =
                 listed.iter().map(|found| (found.id.to_string(), found.version)).collect();
-            let versions = |contents: &Contents| -> Vec<(String, u64)> {
-                contents.iter().map(|(name, (version, _))| (name.clone(), *version)).collect()
+            let same_ids = listed.iter().map(|(name, _)| name).eq(self.contents.keys());
+            let is = |contents: &Contents, (name, version): &(String, u64)| {
+                contents.get(name).is_some_and(|(known, _)| known == version)
             };
-            let same = listed == versions(&self.contents);
+            let same = same_ids && listed.iter().all(|row| is(&self.contents, row));
             let earlier = self.replayed.as_ref();
-            let stale = !same && earlier.is_some_and(|earlier| listed == versions(earlier));
+            let stale = !same
+                && same_ids
+                && listed.iter().all(|row| {
+                    is(&self.contents, row) || earlier.is_some_and(|earlier| is(earlier, row))
+                });
             self.stale += usize::from(stale);
             self.holds(same || stale, "list", &listed);
         }

@@ -7,5 +7,7 @@ mod kills;
 mod stopped;
 mod storm;
 
+#[path = "../support/history.rs"]
+mod history;
 #[path = "../support/mod.rs"]
 mod support;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::support::{Call, Outcome, Sandbox, SlowSync};
+use crate::support::{Call, Outcome, Random, Running, Sandbox, SlowSync};
 
 /// The longest wait that the others are given, and what may come on top of it.
 const WAIT: &str = "0.5";
@@ -64,6 +64,41 @@ fn nobody_waits_longer_than_asked_for_a_stopped_writer() {
     }
     assert!(stops >= 2, "a write should sync at least twice: {stops}");
     assert_eq!(sandbox.version("a"), 1);
+}
+
+/// Commands that are stopped at any moment, be it of reading.
+const STOPPED: [&[&str]; 4] =
+    [&["set", "b", "--generate"], &["get", "a"], &["list"], &["remove", "c", "--force"]];
+
+#[test]
+fn nobody_waits_longer_than_asked_for_whoever_is_stopped_at_any_moment() {
+    let (mut random, seed) = Random::from_environment("CREDB_STOP_SEED");
+    let sandbox = Sandbox::with_ids(&["a", "c"]);
+    let mut busy = 0;
+    for round in 0..24 {
+        sandbox.put("c", "to be removed");
+        let running: Vec<Running> =
+            (0..3).map(|_| sandbox.credb(*random.pick(&STOPPED)).spawn()).collect();
+        thread::sleep(Duration::from_micros(random.below(15_000)));
+        running.iter().for_each(|process| process.signal(Signal::STOP));
+        for arguments in [&["get", "a", "--field", "password"][..], &["set", "d", "--generate"]] {
+            let outcome = sandbox.credb(["--wait", "0.2"]).args(arguments).run();
+            let say = format!("round {round} of seed {seed}");
+            outcome.check(outcome.taken() < Duration::from_millis(1_200), &say);
+            match outcome.exit_code() {
+                Some(7) => busy += 1,
+                _ => drop(outcome.ok()),
+            }
+        }
+        running.iter().for_each(|process| process.signal(Signal::CONT));
+        for process in running {
+            let outcome = process.wait();
+            // Another one may have removed it first.
+            outcome.check(matches!(outcome.exit_code(), Some(0 | 3)), "its work is done");
+        }
+        assert_eq!(sandbox.password("a"), "secret of a");
+    }
+    assert!(busy > 0, "nobody was ever stopped while it held the vault");
 }
 
 #[test]

@@ -18,13 +18,13 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use credb::{KeySource, NewKey, Options, Query, Vault};
+use credb::{KeySource, NewKey, Options, Vault};
 use tempfile::TempDir;
 
 use self::log::{Log, Writer};
 use self::worker::{IDS, PAIR, Role};
+use crate::history;
 use crate::support::Random;
-use crate::support::history::{self, Answer, Call};
 
 const PROCESSES: usize = 8;
 const HOST: &str = "host-a";
@@ -57,7 +57,7 @@ impl Storm {
         let dir = TempDir::new_in("/dev/shm").or_else(|_| TempDir::new());
         let dir = dir.expect("temporary directory");
         let key = NewKey::Hostname(HOST.to_owned());
-        Vault::create(&vault(dir.path()), &Options::new(), &key).expect("create a vault");
+        Vault::create(&vault_path(dir.path()), &Options::new(), &key).expect("create a vault");
         Self { dir, random, seed, kills: 0 }
     }
 
@@ -101,29 +101,20 @@ impl Storm {
 
     /// The last reads of the history, and whether the vault is whole.
     fn read_all(&self, writer: &Writer) {
-        let vault = open(&vault(self.dir.path()));
+        let vault = open(&vault_path(self.dir.path()));
         for id in IDS.iter().chain(&PAIR) {
             worker::read(&vault, id, writer);
         }
-        worker::list(&vault, writer);
+        worker::list(&vault, &history::Call::Read, writer);
         let found = vault.verify(&|_, _| {}).expect("verify");
         assert!(found.is_ok(), "seed {}: {:?}", self.seed, found.damaged);
     }
 
-    /// What each acknowledged restore kept, as the last events of the history.
+    /// What the acknowledged restores kept is whole.
     fn kept(&self) {
-        let writer = Writer::open(self.dir.path(), "kept");
-        for (number, path) in Log::read(self.dir.path()).kept() {
-            let vault = open(&path);
-            let found = vault.verify(&|_, _| {}).expect("verify what was kept");
+        for path in Log::read(self.dir.path()).kept() {
+            let found = open(&path).verify(&|_, _| {}).expect("verify what was kept");
             assert!(found.is_ok(), "seed {}: {}: {:?}", self.seed, path.display(), found.damaged);
-            let listed = vault.list(&Query::all()).expect("list what was kept");
-            for id in IDS.iter().chain(&PAIR) {
-                let version = listed.iter().find(|found| found.id.as_str() == *id);
-                let answer = version
-                    .map_or(Answer::Absent, |metadata| Answer::Found(metadata.version, None));
-                writer.logged(&[id], &Call::ReadKept(number), || answer);
-            }
         }
     }
 
@@ -189,7 +180,7 @@ fn duration() -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn vault(dir: &Path) -> PathBuf {
+fn vault_path(dir: &Path) -> PathBuf {
     dir.join("v.redb")
 }
 

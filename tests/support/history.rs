@@ -86,22 +86,22 @@ pub(crate) fn check(events: &[Event]) -> Result<(), Box<Impossible>> {
             Event::Begin(..) => None,
         })
         .collect();
-    let mut open: BTreeMap<usize, &Call> = BTreeMap::new();
+    let mut calls = Calls { open: BTreeMap::new(), answers, asked: asked_for(events) };
     let mut configs: HashSet<Config> = HashSet::from([Config::default()]);
     for (position, event) in events.iter().enumerate() {
         match event {
             Event::Begin(number, call) => {
-                open.insert(*number, call);
+                calls.open.insert(*number, call);
             }
             Event::End(number, answer) => {
                 let before: Vec<Config> = configs.iter().cloned().collect();
-                let mut after = reach(configs, &open, &answers, *number);
+                let mut after = calls.reach(configs, *number);
                 if answer.is_none() {
                     after.extend(before.iter().cloned());
                 }
-                let call = open.remove(number).cloned().unwrap_or(Call::Read);
-                configs =
-                    after.into_iter().map(|(state, done)| forget(state, done, *number)).collect();
+                let call = calls.open.remove(number).cloned().unwrap_or(Call::Read);
+                let forget = |config| forget(config, *number, &call, answer.is_some());
+                configs = after.into_iter().map(forget).collect();
                 if configs.is_empty() {
                     let answer = answer.clone();
                     return Err(Box::new(Impossible { position, call, answer, before }));
@@ -112,29 +112,59 @@ pub(crate) fn check(events: &[Event]) -> Result<(), Box<Impossible>> {
     Ok(())
 }
 
-fn forget(state: State, mut done: BTreeSet<usize>, number: usize) -> Config {
+/// The configuration without what no later call can ask for.
+fn forget((mut state, mut done): Config, number: usize, call: &Call, is_answered: bool) -> Config {
     done.remove(&number);
+    match call {
+        // Only the process that saved a copy restores it.
+        Call::Save(copy) if !is_answered => drop(state.saved.remove(copy)),
+        Call::Restore(copy) => drop(state.saved.remove(copy)),
+        Call::ReadKept(copy) => drop(state.kept.remove(copy)),
+        _ => {}
+    }
     (state, done)
 }
 
-/// All configurations in which this call has had its effect, be it after others.
-fn reach(
-    configs: HashSet<Config>,
-    open: &BTreeMap<usize, &Call>,
-    answers: &BTreeMap<usize, &Option<Answer>>,
-    number: usize,
-) -> HashSet<Config> {
-    let mut reached = HashSet::new();
-    let mut seen: HashSet<Config> = configs.clone();
-    let mut waiting: Vec<Config> = configs.into_iter().collect();
-    while let Some((state, done)) = waiting.pop() {
-        if done.contains(&number) {
-            reached.insert((state, done));
-            continue;
-        }
-        for (other, call) in open.iter().filter(|(other, _)| !done.contains(other)) {
-            let answer = answers.get(other).and_then(|answer| answer.as_ref());
-            if let Some(next) = state.after(call, answer) {
+/// The copies that a call asks for: those that are restored, and those of whose restore what was
+/// kept is read. All others would only multiply the states.
+fn asked_for(events: &[Event]) -> [BTreeSet<u32>; 2] {
+    let begun = |pick: fn(&Call) -> Option<u32>| {
+        let calls = events.iter().filter_map(|event| match event {
+            Event::Begin(_, call) => pick(call),
+            Event::End(..) => None,
+        });
+        calls.collect()
+    };
+    [
+        begun(|call| if let Call::Restore(number) = call { Some(*number) } else { None }),
+        begun(|call| if let Call::ReadKept(number) = call { Some(*number) } else { None }),
+    ]
+}
+
+/// The calls that are open, and what is known of them.
+struct Calls<'a> {
+    open: BTreeMap<usize, &'a Call>,
+    answers: BTreeMap<usize, &'a Option<Answer>>,
+    /// The copies that are restored, and whose restores matter for what they kept.
+    asked: [BTreeSet<u32>; 2],
+}
+
+impl Calls<'_> {
+    /// All configurations in which this call has had its effect, be it after others.
+    fn reach(&self, configs: HashSet<Config>, number: usize) -> HashSet<Config> {
+        let mut reached = HashSet::new();
+        let mut seen: HashSet<Config> = configs.clone();
+        let mut waiting: Vec<Config> = configs.into_iter().collect();
+        while let Some((state, done)) = waiting.pop() {
+            if done.contains(&number) {
+                reached.insert((state, done));
+                continue;
+            }
+            for (other, call) in self.open.iter().filter(|(other, _)| !done.contains(other)) {
+                let answer = self.answers.get(other).and_then(|answer| answer.as_ref());
+                let Some(mut next) = state.after(call, answer) else { continue };
+                next.saved.retain(|copy, _| self.asked[0].contains(copy));
+                next.kept.retain(|copy, _| self.asked[1].contains(copy));
                 let mut done = done.clone();
                 done.insert(*other);
                 if seen.insert((next.clone(), done.clone())) {
@@ -142,8 +172,8 @@ fn reach(
                 }
             }
         }
+        reached
     }
-    reached
 }
 
 impl State {

@@ -4,7 +4,6 @@
 
 mod call;
 mod entries;
-pub(crate) mod history;
 mod identity;
 mod outcome;
 mod random;

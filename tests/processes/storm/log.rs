@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::worker::PAIR;
-use crate::support::history::{Answer, Call, Event};
+use crate::history::{Answer, Call, Event};
 
 pub(super) const NAME: &str = "log";
 
@@ -44,8 +44,8 @@ impl Writer {
     }
 
     /// Where a restore keeps what it replaced.
-    pub(super) fn keeps(&self, number: u32, path: &Path) {
-        self.line(&json!({"kept": number, "path": path}));
+    pub(super) fn keeps(&self, path: &Path) {
+        self.line(&json!({"kept": path}));
     }
 
     /// Logs that a call begins.
@@ -63,14 +63,6 @@ impl Writer {
         let answers: BTreeMap<_, _> =
             answers.iter().map(|(id, answer)| (*id, answer_to_json(answer))).collect();
         self.line(&json!({"end": call, "answers": answers}));
-    }
-
-    /// A call that has the same answer for all ids.
-    pub(super) fn logged(&self, ids: &[&str], call: &Call, work: impl FnOnce() -> Answer) {
-        let name = self.begin(ids, call);
-        let answer = work();
-        let answers: Vec<_> = ids.iter().map(|id| (*id, answer.clone())).collect();
-        self.end(&name, &answers);
     }
 }
 
@@ -116,14 +108,9 @@ impl Log {
         self.0.iter().filter_map(|line| line["failed"].as_str()).collect()
     }
 
-    /// The restores that were acknowledged, and where they kept what was there.
-    pub(super) fn kept(&self) -> Vec<(u32, PathBuf)> {
-        let kept = self.0.iter().filter_map(|line| Some((line["kept"].as_u64()?, line)));
-        kept.map(|(number, line)| {
-            let path = PathBuf::from(line["path"].as_str().expect("a path"));
-            (u32::try_from(number).expect("a number"), path)
-        })
-        .collect()
+    /// Where acknowledged restores kept what was there.
+    pub(super) fn kept(&self) -> Vec<PathBuf> {
+        self.0.iter().filter_map(|line| line["kept"].as_str().map(PathBuf::from)).collect()
     }
 
     /// The number of calls that were answered.

@@ -11,9 +11,9 @@ use credb::{
 };
 
 use super::log::Writer;
-use super::{HOST, this_program, vault};
+use super::{HOST, open, this_program, vault_path};
+use crate::history::{Answer, Call};
 use crate::support::Random;
-use crate::support::history::{Answer, Call};
 
 /// The ids that are changed one by one.
 pub(super) const IDS: [&str; 5] = ["counter", "a", "b", "c", "d"];
@@ -86,7 +86,7 @@ impl Worker {
             Some(vault) => Ok(vault),
             None => {
                 let key = [KeySource::Hostname(HOST.to_owned())];
-                Vault::open(&vault(&self.dir), &self.options, &key)
+                Vault::open(&vault_path(&self.dir), &self.options, &key)
             }
         }
     }
@@ -124,7 +124,7 @@ impl Worker {
                 self.seen.insert(one, version);
             }
             75..85 => read_pair(&vault, &self.writer)?,
-            85..97 => list(&vault, &self.writer),
+            85..97 => list(&vault, &Call::Read, &self.writer),
             _ => match vault.compact(&|_, _| {}) {
                 Ok(_) | Err(Error::OutcomeUnknown { .. }) => {}
                 Err(error) => return Err(error),
@@ -179,22 +179,24 @@ impl Worker {
         let all = [&IDS[..], &PAIR].concat();
         let number = u32::try_from(self.random.below(u64::from(u32::MAX))).expect("a number");
         let copy = self.dir.join(format!("copy-{number}.redb"));
-        let open = self.open()?;
-        let back_up = || open.backup(&copy, Overwrite::Never, &|_, _| {}).map(|_| Answer::Done);
+        let vault = self.open()?;
+        let back_up = || vault.backup(&copy, Overwrite::Never, &|_, _| {}).map(|_| Answer::Done);
         self.change(&all, &Call::Save(number), back_up)?;
-        drop(open);
+        drop(vault);
         std::thread::sleep(Duration::from_millis(self.random.below(300)));
         let key = NewKey::Hostname(HOST.to_owned());
         let source = Vault::open(&copy, &self.options, &[KeySource::from(&key)])?;
         let mut kept = None;
         let restore = || {
-            let done = source.restore(&vault(&self.dir), &self.options, &key, &|_, _| {})?;
+            let done = source.restore(&vault_path(&self.dir), &self.options, &key, &|_, _| {})?;
             kept = done.kept;
             Ok(Answer::Done)
         };
         self.change(&all, &Call::Restore(number), restore)?;
         if let Some(kept) = kept {
-            self.writer.keeps(number, &kept);
+            self.writer.keeps(&kept);
+            // Nothing acknowledged is lost: what was there before is in the file that is kept.
+            list(&open(&kept), &Call::ReadKept(number), &self.writer);
         }
         std::thread::sleep(Duration::from_millis(self.random.below(300)));
         Ok(())
@@ -227,9 +229,9 @@ fn read_pair(vault: &Vault, writer: &Writer) -> Result<()> {
 }
 
 /// Lists all and logs it.
-pub(super) fn list(vault: &Vault, writer: &Writer) {
+pub(super) fn list(vault: &Vault, call: &Call, writer: &Writer) {
     let all = [&IDS[..], &PAIR].concat();
-    let name = writer.begin(&all, &Call::Read);
+    let name = writer.begin(&all, call);
     let listed = match vault.list(&Query::all()) {
         Ok(listed) => listed,
         Err(error) => return writer.failed(&format!("list: {error:?}")),

@@ -146,7 +146,6 @@ impl<'a> Watch<'a> {
 
 /// No test: what a worker does.
 #[test]
-#[expect(clippy::print_stdout, reason = "a worker tells its watch")]
 fn worker() {
     let Some(dir) = std::env::var_os(WORKER) else { return };
     let dir = Path::new(&dir);

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt::Debug;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -113,29 +114,29 @@ impl Original {
     fn new() -> Self {
         let dir = directory();
         let path = dir.path().join("v.redb");
-        let vault = Vault::create(&path, &Options::new(), &host("host-a")).unwrap();
-        set(&vault, "a", "first").unwrap();
-        fs::copy(&path, path.with_extension("old")).unwrap();
+        let vault = Vault::create(&path, &Options::new(), &host("host-a")).expect("create");
+        set(&vault, "a", "first").expect("set");
+        fs::copy(&path, path.with_extension("old")).expect("copy");
         for name in ["b", "c", "d"] {
-            set(&vault, name, name).unwrap();
+            set(&vault, name, name).expect("set");
         }
-        vault.add_slot(&host("host-c"), None).unwrap();
+        vault.add_slot(&host("host-c"), None).expect("add a slot");
         drop(vault);
-        let before = state(&path).unwrap();
+        let before = state(&path).expect("read the state");
         Self { dir, before }
     }
 
     /// The state after a change that nothing went wrong with.
     fn after(&self, change: Change) -> State {
         let (_dir, path) = self.copy();
-        (change.1)(&open(&path, &Options::new()).unwrap()).expect(change.0);
-        state(&path).unwrap()
+        (change.1)(&open(&path, &Options::new()).expect("open")).expect(change.0);
+        state(&path).expect("read the state")
     }
 
     fn copy(&self) -> (TempDir, PathBuf) {
         let dir = directory();
         for name in ["v.redb", "v.old"] {
-            fs::copy(self.dir.path().join(name), dir.path().join(name)).unwrap();
+            fs::copy(self.dir.path().join(name), dir.path().join(name)).expect("copy");
         }
         let path = dir.path().join("v.redb");
         (dir, path)
@@ -153,7 +154,7 @@ impl Run<'_> {
     /// Makes the change while the operation fails; false if it was never come to.
     fn check(&self, after: &State) -> bool {
         let (_dir, path) = self.original.copy();
-        let vault = open(&path, self.options).unwrap();
+        let vault = open(&path, self.options).expect("open");
         let started = Instant::now();
         let (result, failed) = fail(self.fault, || (self.change.1)(&vault));
         self.holds(started.elapsed() < BOUND, &"it took too long");
@@ -213,9 +214,10 @@ impl Run<'_> {
     }
 
     fn no_leftovers(&self, path: &Path) {
-        for entry in fs::read_dir(path.parent().unwrap()).unwrap() {
-            let name = entry.unwrap().file_name().into_string().unwrap();
-            self.holds(!name.ends_with(".new"), &name);
+        let directory = path.parent().expect("a directory");
+        for entry in fs::read_dir(directory).expect("read a directory") {
+            let name = entry.expect("an entry").path();
+            self.holds(name.extension() != Some(OsStr::new("new")), &name);
         }
     }
 

@@ -80,7 +80,9 @@ fn nobody_waits_longer_than_asked_for_whoever_is_stopped_at_any_moment() {
         let running: Vec<Running> =
             (0..3).map(|_| sandbox.credb(*random.pick(&STOPPED)).spawn()).collect();
         thread::sleep(Duration::from_micros(random.below(15_000)));
-        running.iter().for_each(|process| process.signal(Signal::STOP));
+        for process in &running {
+            process.signal(Signal::STOP);
+        }
         for arguments in [&["get", "a", "--field", "password"][..], &["set", "d", "--generate"]] {
             let outcome = sandbox.credb(["--wait", "0.2"]).args(arguments).run();
             let say = format!("round {round} of seed {seed}");
@@ -90,7 +92,9 @@ fn nobody_waits_longer_than_asked_for_whoever_is_stopped_at_any_moment() {
                 _ => drop(outcome.ok()),
             }
         }
-        running.iter().for_each(|process| process.signal(Signal::CONT));
+        for process in &running {
+            process.signal(Signal::CONT);
+        }
         for process in running {
             let outcome = process.wait();
             // Another one may have removed it first.

@@ -82,13 +82,11 @@ struct Worker {
 
 impl Worker {
     fn open(&mut self) -> Result<Vault> {
-        match self.vault.take() {
-            Some(vault) => Ok(vault),
-            None => {
-                let key = [KeySource::Hostname(HOST.to_owned())];
-                Vault::open(&vault_path(&self.dir), &self.options, &key)
-            }
+        if let Some(vault) = self.vault.take() {
+            return Ok(vault);
         }
+        let key = [KeySource::Hostname(HOST.to_owned())];
+        Vault::open(&vault_path(&self.dir), &self.options, &key)
     }
 
     /// One call. An error is one that must not be.
@@ -100,7 +98,9 @@ impl Worker {
             0..25 => self.set_if(&vault, one, value)?,
             25..40 => {
                 let call = Call::Set(value.clone());
-                self.change(&[one], &call, || vault.set(&id(one), &edit(&value)).map(stored))?;
+                self.change(&[one], &call, || {
+                    vault.set(&id(one), &edit(&value)).map(|change| stored(&change))
+                })?;
             }
             40..52 => {
                 let change = || {
@@ -142,7 +142,7 @@ impl Worker {
             if version == 0 { Condition::IfAbsent } else { Condition::IfVersion(version) };
         let edit = edit(&value);
         let call = Call::SetIf(version, value);
-        let change = || vault.set_if(&id(one), &edit, condition).map(stored);
+        let change = || vault.set_if(&id(one), &edit, condition).map(|change| stored(&change));
         let answer = self.change(&[one], &call, change)?;
         if let Some(Answer::Stored(version) | Answer::Refused(version)) = answer {
             self.seen.insert(one, version);
@@ -252,7 +252,7 @@ fn answer(found: &Credential) -> Answer {
     Answer::Found(found.metadata.version, value)
 }
 
-fn stored(change: credb::Change) -> Answer {
+fn stored(change: &credb::Change) -> Answer {
     Answer::Stored(change.version)
 }
 

@@ -81,6 +81,49 @@ fn each_failure_leaves_the_state_before_or_after_for_a_handle_of_one_call() {
     every_failure(&Options::new().one_shot());
 }
 
+#[test]
+fn each_failure_leaves_a_whole_new_vault_or_none() {
+    let mut runs = 0;
+    for operation in OPERATIONS {
+        for lasting in [Lasting::Once, Lasting::FromThenOn] {
+            for nth in 1..MOST {
+                let fault = Fault { operation, nth, lasting };
+                if !create(fault) {
+                    break;
+                }
+                runs += 1;
+            }
+        }
+    }
+    assert!(runs > 50, "too few operations were seen to fail: {runs}");
+}
+
+/// Makes a vault while the operation fails; false if it was never come to.
+fn create(fault: Fault) -> bool {
+    let dir = directory();
+    let path = dir.path().join("v.redb");
+    let options = Options::new().one_shot();
+    let (created, failed) = fail(fault, || Vault::create(&path, &options, &host("host-a")));
+    let names = fs::read_dir(dir.path()).expect("read a directory");
+    let names: Vec<_> = names.map(|entry| entry.expect("an entry").file_name()).collect();
+    let exists = path.exists();
+    match &created {
+        // It is there, whole, or nothing is. What failed may be opening it again.
+        Ok(_) => assert!(exists, "{fault:?}"),
+        Err(Error::Io { .. } | Error::OutcomeUnknown { .. } | Error::Busy { .. }) => {}
+        Err(error) => panic!("{fault:?}: {error:?}"),
+    }
+    let other = names.iter().filter(|name| *name != "v.redb" && *name != "v.redb.lock");
+    assert_eq!(other.count(), 0, "{fault:?}: {names:?}");
+    if exists {
+        let found = state(&path).unwrap_or_else(|error| panic!("{fault:?}: {error:?}"));
+        assert!(found.credentials.is_empty() && found.slots.len() == 1, "{fault:?}: {found:?}");
+    } else {
+        Vault::create(&path, &options, &host("host-a")).expect("make it after all");
+    }
+    failed > 0
+}
+
 fn every_failure(options: &Options) {
     let original = Original::new();
     let mut runs = 0;

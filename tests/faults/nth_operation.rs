@@ -1,8 +1,6 @@
 //! For each operation on the vault's file: what if exactly this read, write, sync, change of
 //! length or wait for a lock fails, alone or with all of its kind that follow?
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt::Debug;

@@ -12,7 +12,7 @@ use credb::{Error, Secret};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::stdio::stdin;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use zeroize::Zeroizing;
 
 use super::escape;
@@ -144,7 +144,7 @@ impl Drop for Mode {
 
 static HANDLERS: OnceLock<Handlers> = OnceLock::new();
 
-/// What SIGINT and SIGTERM do: nothing of their own during a question, else what they always do.
+/// What signals to end do: nothing of their own during a question, else what they always do.
 struct Handlers {
     idle: Arc<AtomicBool>,
     pipe: UnixStream,
@@ -155,7 +155,7 @@ impl Handlers {
         let idle = Arc::new(AtomicBool::new(true));
         let (pipe, sender) = UnixStream::pair()?;
         pipe.set_nonblocking(true)?;
-        for signal in [SIGINT, SIGTERM] {
+        for signal in [SIGINT, SIGTERM, SIGQUIT, SIGHUP] {
             signal_hook::flag::register_conditional_default(signal, Arc::clone(&idle))?;
             signal_hook::low_level::pipe::register(signal, sender.try_clone()?)?;
         }
@@ -163,7 +163,7 @@ impl Handlers {
     }
 }
 
-/// SIGINT and SIGTERM while a question waits for its answer.
+/// Signals to end while a question waits for its answer.
 struct Signals(&'static Handlers);
 
 impl Signals {

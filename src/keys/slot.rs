@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::derive::{VaultKey, derive};
 use crate::codec::{self, Binding, Malformed, from_micros, micros};
@@ -153,7 +153,7 @@ struct SlotWire {
     details: Vec<u8>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 struct WrappedKey {
     number: u32,
     kind: u8,

@@ -5,9 +5,10 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use super::patience::Budget;
+use super::patience::{Budget, OutOfTime};
 use super::redb::{Engine, OpenFailure};
 use super::{Verdict, WriteRows, turnstile_path};
 use crate::error::{Error, Result};
@@ -134,7 +135,7 @@ impl Place for FilePlace {
             // a new one, and holding this one says nothing.
             match fs::metadata(&path) {
                 Ok(now) if Identity::of(&now) == Identity::of(&held) => {
-                    return Ok(Box::new(FileTurn(file)));
+                    return Ok(Box::new(FileTurn { file, pid: std::process::id() }));
                 }
                 Ok(_) => {}
                 Err(error) if is_absent(&error) => {}
@@ -150,10 +151,23 @@ impl Identity {
     }
 }
 
-/// Closing the file lets the turn go (and does not in a forked child, whose parent keeps it).
-struct FileTurn(#[expect(dead_code, reason = "held for its lock")] File);
+/// A turn at the lock of this file.
+struct FileTurn {
+    file: File,
+    pid: u32,
+}
 
 impl Turn for FileTurn {}
+
+impl Drop for FileTurn {
+    fn drop(&mut self) {
+        // A child that was forked meanwhile shares the lock: closing alone would leave it held
+        // until the child ends, and the child must not let its parent's turn go.
+        if self.pid == std::process::id() {
+            let _ = self.file.unlock();
+        }
+    }
+}
 
 fn open_turnstile(path: &Path, vault: &Path) -> Result<File> {
     let open = |create: bool| {
@@ -201,6 +215,23 @@ fn give_to_owner_of(vault: &Path, file: &File) {
     }
 }
 
+/// The most threads that wait in the kernel at once; one that was given up on waits until the
+/// holder lets go, and more of them than that would use up threads and descriptors.
+const MOST_HELPERS: usize = 64;
+
+static HELPERS: AtomicUsize = AtomicUsize::new(0);
+
+enum Waiting {
+    OutOfTime,
+    Failed(io::Error),
+}
+
+impl From<OutOfTime> for Waiting {
+    fn from(_: OutOfTime) -> Self {
+        Self::OutOfTime
+    }
+}
+
 /// Locks the whole file for this description alone. The kernel queues those who wait, which a
 /// helper thread does for us, so that the caller can give up; a lock that comes too late is let
 /// go by closing its file.
@@ -213,14 +244,31 @@ fn lock(file: File, path: &Path, budget: &Budget) -> Result<File> {
         Err(TryLockError::WouldBlock) => {}
         Err(TryLockError::Error(error)) => return Err(Error::io("lock", path)(error)),
     }
+    if HELPERS.load(Ordering::Relaxed) >= MOST_HELPERS {
+        let attempt = || match file.try_lock() {
+            Ok(()) => Ok(Some(())),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(Waiting::Failed(error)),
+        };
+        return match budget.poll(attempt) {
+            Ok(()) => Ok(file),
+            Err(Waiting::OutOfTime) => Err(budget.exhausted()),
+            Err(Waiting::Failed(error)) => Err(Error::io("lock", path)(error)),
+        };
+    }
+    HELPERS.fetch_add(1, Ordering::Relaxed);
     let (sender, receiver) = mpsc::sync_channel(1);
     std::thread::Builder::new()
         .name("credb-turnstile".to_owned())
         .stack_size(64 * 1_024)
         .spawn(move || {
             let locked = file.lock().map(|()| file);
+            HELPERS.fetch_sub(1, Ordering::Relaxed);
             // Nobody may be waiting any more; then the file is closed here.
             let _ = sender.try_send(locked);
+        })
+        .inspect_err(|_| {
+            HELPERS.fetch_sub(1, Ordering::Relaxed);
         })
         .map_err(Error::io("wait for", path))?;
     match budget.spend(|left| receiver.recv_timeout(left)) {

@@ -15,6 +15,10 @@ const FIRST_PAUSE: Duration = Duration::from_micros(50);
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 
+/// How long the engine's own locks are tried for even when the time is used up: they are held for
+/// moments, also by readers, and giving up on one in the middle of a commit leaves it half done.
+const MOMENT: Duration = Duration::from_millis(250);
+
 /// The wait of an engine that closes outside of any call.
 const UNATTENDED: Duration = Duration::from_secs(1);
 
@@ -84,14 +88,35 @@ impl Budget {
     /// Those of `attempt`, and that of running out of time.
     pub(super) fn poll<T, E: From<OutOfTime>>(
         &self,
+        attempt: impl FnMut() -> Result<Option<T>, E>,
+    ) -> Result<T, E> {
+        self.poll_for(Duration::ZERO, attempt)
+    }
+
+    /// As [`Self::poll`], but goes on for a moment when the time is used up.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::poll`].
+    pub(super) fn poll_moment<T, E: From<OutOfTime>>(
+        &self,
+        attempt: impl FnMut() -> Result<Option<T>, E>,
+    ) -> Result<T, E> {
+        self.poll_for(MOMENT, attempt)
+    }
+
+    fn poll_for<T, E: From<OutOfTime>>(
+        &self,
+        least: Duration,
         mut attempt: impl FnMut() -> Result<Option<T>, E>,
     ) -> Result<T, E> {
+        let started = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
             if let Some(value) = attempt()? {
                 return Ok(value);
             }
-            let left = self.left();
+            let left = self.left().max(least.saturating_sub(started.elapsed()));
             if left.is_zero() {
                 return Err(E::from(OutOfTime));
             }

@@ -10,6 +10,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::ops::Bound;
+use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -155,15 +156,21 @@ impl Engine {
     /// for a writer, and lets none write meanwhile; the file stays as it is.
     pub(super) fn check_structure(medium: Medium, path: &Path) -> Result<bool, OpenFailure> {
         let doubt = Arc::default();
+        let header = Header::of(&medium, path)?;
         let backend =
             Backend::new(medium, EmptyFile::Refused, &doubt).map_err(|e| opening(e, path))?;
-        contained(|| {
+        let checked = contained(|| {
             inside(|| {
                 let mut database = builder().create_with_backend(Overlay::new(backend))?;
                 database.check_integrity()
             })
             .map_err(|error| opening(error, path))
-        })
+        });
+        if matches!(checked, Ok(true)) || header.is_unchanged()? {
+            checked
+        } else {
+            Err(OpenFailure::InUse)
+        }
     }
 
     pub(super) fn is_writer(&self) -> bool {
@@ -241,13 +248,23 @@ impl Engine {
         body: &mut dyn FnMut(&dyn ReadRows) -> Result<T>,
     ) -> Result<T, OpenFailure> {
         let doubt = Arc::default();
+        let header = Header::of(&medium, path)?;
         let backend =
             Backend::new(medium, EmptyFile::Refused, &doubt).map_err(|e| opening(e, path))?;
-        contained(|| {
+        let opened = contained(|| {
             let database = inside(|| builder().create_with_backend(Overlay::new(backend)))
                 .map_err(|error| opening(error, path))?;
             let transaction =
                 inside(|| database.begin_write()).map_err(|error| starting(error, path))?;
+            Ok((database, transaction))
+        });
+        // The overlay has a header of its own: a commit that somebody made between its opening
+        // and the writer's lock would be missed.
+        if !header.is_unchanged()? {
+            return Err(OpenFailure::InUse);
+        }
+        let (database, transaction) = opened?;
+        contained(|| {
             let rows = Writing { transaction: &transaction, tables: Default::default(), path };
             let result = body(&rows);
             inside(|| drop(rows));
@@ -530,6 +547,33 @@ impl Backend {
     }
 }
 
+/// The header of a file, to see whether somebody changes it.
+struct Header<'a> {
+    file: std::fs::File,
+    bytes: Vec<u8>,
+    path: &'a Path,
+}
+
+impl<'a> Header<'a> {
+    fn of(medium: &Medium, path: &'a Path) -> Result<Self> {
+        let Medium::File(file) = medium;
+        let file = file.try_clone().map_err(Error::io("read", path))?;
+        let bytes = Self::read(&file).map_err(Error::io("read", path))?;
+        Ok(Self { file, bytes, path })
+    }
+
+    fn is_unchanged(&self) -> Result<bool> {
+        Ok(Self::read(&self.file).map_err(Error::io("read", self.path))? == self.bytes)
+    }
+
+    fn read(file: &std::fs::File) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; 4_096];
+        let length = file.read_at(&mut bytes, 0)?;
+        bytes.truncate(length);
+        Ok(bytes)
+    }
+}
+
 fn builder() -> Builder {
     let mut builder = Builder::new();
     builder.set_cache_size(CACHE).set_concurrency_mode(ConcurrencyMode::MultiWriter);
@@ -654,7 +698,7 @@ impl StorageBackend for Backend {
             return Err(OutOfTime.into());
         }
         let attempt = || Ok(self.inner.try_lock_range(start, end)?.then_some(()));
-        Budget::current().poll(attempt)
+        Budget::current().poll_moment(attempt)
     }
 
     fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
@@ -663,7 +707,7 @@ impl StorageBackend for Backend {
             return Err(OutOfTime.into());
         }
         let attempt = || Ok(self.inner.try_lock_shared_range(start, end)?.then_some(()));
-        Budget::current().poll(attempt)
+        Budget::current().poll_moment(attempt)
     }
 
     fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {

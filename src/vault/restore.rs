@@ -110,7 +110,7 @@ pub(super) fn place(draft: Draft, path: &Path, options: &Options) -> Result<Opti
     let mut draft = Some(draft);
     store::replace(path, options.file_systems(), &options.patience(path), || {
         files::link(path, &kept)?;
-        let replaced = draft.take().map_or(Ok(()), |draft| draft.replace(path));
+        let replaced = draft.take().ok_or(Error::Poisoned).and_then(|draft| draft.replace(path));
         replaced.inspect_err(|_| files::unlink_second(&kept, path))
     })?;
     Ok(Some(kept))

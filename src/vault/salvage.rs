@@ -9,7 +9,7 @@ use std::path::Path;
 
 use chrono::{SubsecRound, Utc};
 
-use super::manifest::Manifest;
+use super::manifest::{Manifest, Total};
 use super::settings::{self, Settings};
 use super::snapshot::open_index;
 use super::{Options, Vault, VaultId, header};
@@ -79,7 +79,7 @@ impl Vault {
             let reason = "is a copy of another vault";
             return Err(Error::invalid("the vault that the keys are from", reason));
         }
-        let salvaged = found.report(&vault_key);
+        let salvaged = found.report(&vault_key, &epoch.keys(vault_key.vault()));
         found.write(new, options, &vault_key, &epoch, new_key)?;
         Ok(salvaged)
     }
@@ -192,7 +192,7 @@ impl Found {
     }
 
     /// What is missing or older than it was.
-    fn report(&self, key: &VaultKey) -> Salvaged {
+    fn report(&self, key: &VaultKey, epoch: &EpochKeys) -> Salvaged {
         let live = self.records.values().filter(|(row, _)| row.is_live()).count() as u64;
         let mut lost = Vec::new();
         let mut absent = 0;
@@ -217,6 +217,12 @@ impl Found {
                 let reason = format!("{} more are lost whose ids are not known", expected - known);
                 lost.push(Lost { id: None, reason });
             }
+            let total = manifest.total(epoch.epoch(), Table::Records);
+            if lost.is_empty() && self.total(epoch) != total {
+                let reason = "some are older than they were, or were removed before: what is there \
+                              is not what was last written";
+                lost.push(Lost { id: None, reason: reason.to_owned() });
+            }
             if live > expected {
                 let reason = format!("{} may have been removed before", live - expected);
                 lost.push(Lost { id: None, reason });
@@ -226,6 +232,16 @@ impl Found {
             lost.push(Lost { id: None, reason });
         }
         Salvaged { recovered: live, lost }
+    }
+
+    /// What the manifest would say of the records that were found.
+    fn total(&self, epoch: &EpochKeys) -> Total {
+        let mut total = Total::default();
+        for (row_key, (_, stored)) in &self.records {
+            total.rows += 1;
+            total.sum.add(&epoch.row_mac(Table::Records.name(), row_key, stored));
+        }
+        total
     }
 
     fn last_manifest(&self, key: &VaultKey) -> Option<Manifest> {

@@ -115,7 +115,8 @@ pub(super) fn next_slot(
     if slots.len() >= MOST {
         return Err(Error::too_large("key slots", slots.len() + 1, MOST, "entries"));
     }
-    let number = slots.last().map_or(0, |(number, _)| *number) + 1;
+    let number = slots.last().map_or(Some(1), |(number, _)| number.checked_add(1));
+    let number = number.ok_or_else(|| Error::corrupt("the table of key slots", "it is full"))?;
     Ok(SlotRow::new(number, kind, secret, vault_key, details))
 }
 

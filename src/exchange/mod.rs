@@ -1,4 +1,4 @@
-//! Formats in and out: credentials as JSON, and the predecessor's files.
+//! Formats in and out: credentials as JSON, references to secrets, and the predecessor's files.
 //!
 //! Nothing here opens a file or writes to a terminal. Whatever comes in is checked to the last
 //! key, and no message repeats a secret value.
@@ -6,6 +6,7 @@
 pub mod json;
 pub mod migrate;
 mod node;
+pub mod reference;
 
 /// The largest input that is read, in bytes.
 pub const MAX_INPUT: usize = 64 * 1024 * 1024;

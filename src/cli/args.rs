@@ -16,7 +16,7 @@ Environment:
 
 Exit codes:
   0 done, 1 failed, 2 usage, 3 not found, 4 conflict, 5 locked, 6 damaged, 7 busy, 8 file
-  system, 9 invalid input, 130 interrupted
+  system, 9 invalid input, 130 interrupted; `run` has 125 for all of these
 
 Examples:
   credb init
@@ -110,9 +110,17 @@ pub(crate) enum Command {
     /// Add or update credentials
     #[command(visible_alias = "add", alias = "vault-add")]
     Set(Box<SetArgs>),
+    /// Print a random password and store nothing
+    Generate(GenerateArgs),
     /// Show credentials
     #[command(visible_alias = "show", alias = "vault-get")]
     Get(GetArgs),
+    /// Print what a reference stands for
+    Read(ReadArgs),
+    /// Run a program with secrets in its environment
+    Run(RunArgs),
+    /// Fill a template with secrets
+    Inject(InjectArgs),
     /// List credentials, without secrets
     #[command(visible_aliases = ["ls", "find"], alias = "vault-list")]
     List(ListArgs),
@@ -165,6 +173,7 @@ Examples:
   credb set mysql-prod -u root              asks for the password
   pass-tool | credb set api --password-stdin
   credb set mysql-prod --generate --expires 90d
+  credb set api --generate --if-absent --print   the one that is there, or a new one
   credb set -f many.json                    all of them or none
 
 The old name vault-add works too.")]
@@ -181,13 +190,15 @@ pub(crate) struct SetArgs {
     pub(crate) username: Option<OsString>,
     #[command(flatten)]
     pub(crate) source: SourceArgs,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
     /// Keep every byte of what is read, also a final newline
     #[arg(long)]
     pub(crate) exact: bool,
     /// Let the password be empty
     #[arg(long)]
     pub(crate) allow_empty: bool,
-    /// Print the generated password
+    /// Print the generated password, with --if-absent the one that is there already
     #[arg(long)]
     pub(crate) print: bool,
     /// What it is for
@@ -221,7 +232,7 @@ pub(crate) struct SetArgs {
     #[arg(short, long, value_name = "FILE", conflicts_with_all = [
         "id", "id_option", "username", "password_stdin", "password_file", "generate", "password",
         "exact", "allow_empty", "description", "url", "tags", "field_files", "fields", "expires",
-        "unset", "if_absent", "if_version",
+        "unset", "if_absent", "if_version", "length", "kind",
     ])]
     pub(crate) from_file: Option<PathBuf>,
     /// With --from-file: keep the good entries although others are refused
@@ -239,16 +250,68 @@ pub(crate) struct SourceArgs {
     /// Read the password from a file, without its final newline
     #[arg(long, value_name = "FILE")]
     pub(crate) password_file: Option<PathBuf>,
-    /// Make a random password of letters and digits
+    /// Make a random password, of letters and digits if nothing else is said
     #[arg(
         long, value_name = "LENGTH", num_args = 0..=1, require_equals = true,
-        default_missing_value = "32",
         value_parser = clap::value_parser!(u16).range(8..=1024),
     )]
-    pub(crate) generate: Option<u16>,
+    #[expect(clippy::option_option, reason = "the option, and its value")]
+    pub(crate) generate: Option<Option<u16>>,
     /// The password itself, visible to other users while this runs
     #[arg(short, long, value_name = "VALUE")]
     pub(crate) password: Option<OsString>,
+}
+
+/// What a random password is made of.
+#[derive(Args, Default, Clone, Copy)]
+#[command(next_help_heading = "Random passwords")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub(crate) struct PolicyArgs {
+    /// How many characters, 8 to 1024 [default: 32]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(8..=1024))]
+    pub(crate) length: Option<u16>,
+    /// Letters, digits and symbols, at least one of each kind
+    #[arg(long, group = "kind")]
+    pub(crate) symbols: bool,
+    /// Letters and digits, which is the default
+    #[arg(long, group = "kind")]
+    pub(crate) alphanumeric: bool,
+    /// Hexadecimal digits
+    #[arg(long, group = "kind")]
+    pub(crate) hex: bool,
+    /// Characters of base64
+    #[arg(long, group = "kind")]
+    pub(crate) base64: bool,
+    /// Words of the EFF's long list with dashes between them, 3 to 64
+    #[arg(
+        long, value_name = "N", group = "kind", conflicts_with = "length",
+        value_parser = clap::value_parser!(u16).range(3..=64),
+    )]
+    pub(crate) words: Option<u16>,
+}
+
+impl PolicyArgs {
+    /// Whether any of it was said.
+    pub(crate) fn is_given(&self) -> bool {
+        self.length.is_some()
+            || self.words.is_some()
+            || [self.symbols, self.alphanumeric, self.hex, self.base64].contains(&true)
+    }
+}
+
+/// Arguments of `generate`.
+#[derive(Args)]
+#[command(after_help = "\
+The randomness is the system's. No vault is opened and nothing is stored.
+
+Examples:
+  credb generate                        32 letters and digits, 190 bits
+  credb generate --length 20 --symbols
+  credb generate --words 6              77 bits that can be typed
+  credb set api --generate --hex --length 64")]
+pub(crate) struct GenerateArgs {
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
 }
 
 /// Arguments of `get`.
@@ -282,6 +345,77 @@ pub(crate) struct GetArgs {
     /// The permissions of that file [default: 0600]
     #[arg(long, value_name = "MODE", requires = "out_file")]
     pub(crate) file_mode: Option<OsString>,
+}
+
+/// Arguments of `read`.
+#[derive(Args)]
+#[command(after_help = "\
+A reference is credb://ID or credb://ID#FIELD; no field means the password. In an id # ? % and
+white space are percent-encoded.
+
+Examples:
+  credb read credb://mysql-prod
+  credb read 'credb://mysql-prod#username'
+  credb read 'credb://tls#key' --raw -o key.pem")]
+pub(crate) struct ReadArgs {
+    /// What to print
+    #[arg(value_name = "REFERENCE")]
+    pub(crate) reference: OsString,
+    /// Print it without a newline
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// Write to this file instead, whole or not at all
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out_file: Option<PathBuf>,
+    /// The permissions of that file [default: 0600]
+    #[arg(long, value_name = "MODE", requires = "out_file")]
+    pub(crate) file_mode: Option<OsString>,
+}
+
+/// Arguments of `run`.
+#[derive(Args)]
+#[command(after_help = "\
+Every variable that was inherited and is a reference (credb://ID or credb://ID#FIELD), every --env
+and every reference in an --env-file is resolved, out of one state of the vault. If one of them
+fails, nothing starts. Otherwise the command takes the place of credb, so its signals, terminal and
+exit code are its own. Failures of credb exit with 125; 127 means that there is no such command, 126
+that it cannot be run.
+
+Examples:
+  credb run --env MYSQL_PWD=credb://mysql-prod -- mysqldump --all-databases
+  credb run --env-file app.env -- ./app
+  DB_PASSWORD=credb://mysql-prod credb run -- ./app")]
+pub(crate) struct RunArgs {
+    /// Set a variable to what a reference stands for; counts more than --env-file
+    #[arg(long, value_name = "NAME=REFERENCE")]
+    pub(crate) env: Vec<OsString>,
+    /// Set the variables of a file with a NAME=VALUE a line; the last one counts
+    #[arg(long = "env-file", value_name = "FILE")]
+    pub(crate) env_files: Vec<PathBuf>,
+    /// Resolve no references of the inherited environment
+    #[arg(long)]
+    pub(crate) only_listed: bool,
+    /// What to run, with its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// Arguments of `inject`.
+#[derive(Args)]
+#[command(after_help = "\
+References stand bare, credb://mysql-prod, or in braces, {{ credb://mysql-prod#username }}. Bare
+ones end before the first character that is not a letter, a digit or one of -_./@:+=~%#?
+
+Examples:
+  credb inject -i app.conf.in -o app.conf   mode 0600, whole or not at all
+  credb inject -i app.conf.in               to stdout")]
+pub(crate) struct InjectArgs {
+    /// The template, - for stdin [default: stdin]
+    #[arg(short, long, value_name = "TEMPLATE")]
+    pub(crate) in_file: Option<PathBuf>,
+    /// The file to write, replaced as a whole [default: stdout]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out_file: Option<PathBuf>,
 }
 
 /// Arguments of `list`.

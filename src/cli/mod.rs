@@ -33,7 +33,7 @@ use self::globals::Globals;
 use self::hints::Hints;
 use self::output::{Chatter, Form, Output};
 use self::raw::RawArguments;
-use self::report::Failure;
+use self::report::{Codes, DAMAGED, Failure};
 
 /// Does what the command line says.
 pub(crate) fn run() -> ExitCode {
@@ -46,7 +46,8 @@ pub(crate) fn run() -> ExitCode {
             let form = if raw.json() { Form::Json } else { Form::Text };
             let chatter = if raw.quiet() { Chatter::Quiet } else { Chatter::Normal };
             let output = Output::new(form, chatter, raw.color());
-            report::report(&failure, &output, &Hints::default())
+            let codes = if raw.verb() == Some("run") { Codes::OfCommand } else { Codes::Own };
+            report::report(&failure, &output, &Hints::default(), codes)
         }
     }
 }
@@ -58,14 +59,15 @@ fn prepare(raw: &RawArguments) -> Result<(Context, Command), Failure> {
 }
 
 fn execute(context: &Context, command: Command) -> ExitCode {
-    process::report_panics(&context.output, context.vault_path().ok());
+    let codes = if matches!(command, Command::Run(_)) { Codes::OfCommand } else { Codes::Own };
+    process::report_panics(&context.output, context.vault_path().ok(), codes.or(DAMAGED));
     match catch_unwind(AssertUnwindSafe(|| commands::run(context, command))) {
         Ok(Ok(())) => {
             context.output.finish();
             ExitCode::SUCCESS
         }
-        Ok(Err(failure)) => report::report(&failure, &context.output, &context.hints),
+        Ok(Err(failure)) => report::report(&failure, &context.output, &context.hints, codes),
         // The panic hook has told it.
-        Err(_) => ExitCode::FAILURE,
+        Err(_) => ExitCode::from(codes.or(1)),
     }
 }

@@ -3,10 +3,12 @@
 
 use std::panic;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use rustix::process::{DumpableBehavior, Resource, getrlimit, set_dumpable_behavior, setrlimit};
+use rustix::process::{
+    DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit,
+};
 use signal_hook::consts::SIGXFSZ;
 
 use super::output::Output;
@@ -14,6 +16,9 @@ use super::report;
 
 /// Whether the library may turn a panic inside the storage engine into an error.
 static UNWINDING: AtomicBool = AtomicBool::new(false);
+
+/// The limit of core dumps that this process was started with.
+static CORE_LIMIT: OnceLock<Rlimit> = OnceLock::new();
 
 /// Lets the library report damaged files as errors, for a command that reads several files: one
 /// that is damaged hides no other, unless unwinding through the engine aborts.
@@ -26,6 +31,7 @@ pub(crate) fn forbid_core_dumps() {
     // Where the kernel refuses, there is no better way.
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let mut limit = getrlimit(Resource::Core);
+    CORE_LIMIT.get_or_init(|| limit);
     limit.current = Some(0);
     let _ = setrlimit(Resource::Core, limit);
 }
@@ -36,10 +42,18 @@ pub(crate) fn survive_size_limits() {
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
 }
 
+/// Puts the limit of core dumps back for a program that takes the place of this one. The kernel
+/// forgets the rest by itself.
+pub(crate) fn allow_core_dumps() {
+    if let Some(limit) = CORE_LIMIT.get() {
+        let _ = setrlimit(Resource::Core, *limit);
+    }
+}
+
 /// Makes a panic inside the storage engine the report of a damaged file, at once: unwinding
-/// through the engine may abort. Any other panic is told by its place alone, since its text may
-/// hold anything.
-pub(crate) fn report_panics(output: &Output, vault: Option<PathBuf>) {
+/// through the engine may abort; the exit code is then `code`. Any other panic is told by its place
+/// alone, since its text may hold anything.
+pub(crate) fn report_panics(output: &Output, vault: Option<PathBuf>, code: u8) {
     let output = output.clone();
     panic::set_hook(Box::new(move |panic| {
         if credb::inside_store_call() {
@@ -53,7 +67,7 @@ pub(crate) fn report_panics(output: &Output, vault: Option<PathBuf>) {
                 "corrupt",
                 &format!("{name} is damaged: the storage engine gave up on it"),
             );
-            end(6);
+            end(code.into());
         }
         let place = match panic.location() {
             Some(place) => format!(" at {}:{}", place.file(), place.line()),

@@ -43,6 +43,13 @@ pub(crate) enum Failure {
     Cancelled,
     /// A signal asked to stop.
     Interrupted,
+    /// The program to be run cannot be.
+    NotStarted {
+        /// Why.
+        error: Error,
+        /// What a shell would exit with.
+        code: u8,
+    },
     /// What was asked for cannot be written.
     Output(io::Error),
     /// No failure: help that was asked for, or is shown since nothing was.
@@ -52,6 +59,35 @@ pub(crate) enum Failure {
         /// Where it goes and what it means.
         reason: HelpReason,
     },
+}
+
+/// The exit code of a damaged vault.
+pub(crate) const DAMAGED: u8 = 6;
+
+/// The exit code of all failures of `run`, which must not be taken for the command's.
+pub(crate) const RUN: u8 = 125;
+
+/// Whose exit code a caller sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Codes {
+    /// Those of this program.
+    Own,
+    /// Those of the program that `run` becomes, with one for all failures before that.
+    OfCommand,
+}
+
+impl Codes {
+    /// The code of this failure.
+    pub(crate) fn of(self, failure: &Failure) -> u8 {
+        let code = failure.exit_code();
+        let is_command = matches!(failure, Failure::NotStarted { .. });
+        if code == 0 || is_command { code } else { self.or(code) }
+    }
+
+    /// This code, unless there is one for all failures.
+    pub(crate) fn or(self, code: u8) -> u8 {
+        if self == Self::Own { code } else { RUN }
+    }
 }
 
 /// Why help is shown.
@@ -89,7 +125,8 @@ impl Failure {
         match self {
             Self::Library { error, .. } => classify(error).1,
             Self::Usage { .. } | Self::Help { reason: HelpReason::Empty, .. } => 2,
-            Self::Damaged { .. } => 6,
+            Self::Damaged { .. } => DAMAGED,
+            Self::NotStarted { code, .. } => *code,
             Self::Partial(_) | Self::Cancelled => 1,
             Self::Interrupted => 130,
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
@@ -114,14 +151,14 @@ impl Failure {
             Self::Damaged { .. } => "corrupt",
             Self::Partial(_) => "partial",
             Self::Cancelled => "cancelled",
-            Self::Output(_) => "io",
+            Self::Output(_) | Self::NotStarted { .. } => "io",
             Self::Interrupted | Self::Help { .. } => "failed",
         }
     }
 
     fn message(&self) -> String {
         match self {
-            Self::Library { error, .. } => with_causes(error),
+            Self::Library { error, .. } | Self::NotStarted { error, .. } => with_causes(error),
             Self::Usage { message, .. }
             | Self::Damaged { message, .. }
             | Self::Partial(message) => message.clone(),
@@ -148,7 +185,7 @@ impl From<Error> for Failure {
 }
 
 /// Tells the failure on stderr and gives the exit code.
-pub(crate) fn report(failure: &Failure, output: &Output, hints: &Hints) -> ExitCode {
+pub(crate) fn report(failure: &Failure, output: &Output, hints: &Hints, codes: Codes) -> ExitCode {
     if let Failure::Help { text, reason } = failure {
         return show_help(text, *reason, output);
     }
@@ -160,7 +197,7 @@ pub(crate) fn report(failure: &Failure, output: &Output, hints: &Hints) -> ExitC
             output.error(&message, hint.as_deref());
         }
     }
-    ExitCode::from(failure.exit_code())
+    ExitCode::from(codes.of(failure))
 }
 
 /// An error in JSON.
@@ -254,6 +291,19 @@ mod tests {
             source: io::Error::from_raw_os_error(13),
         };
         assert_eq!(with_causes(&error), "cannot open /x: permission denied");
+    }
+
+    #[test]
+    fn failures_of_run_are_not_taken_for_the_commands() {
+        let missing = Failure::NotStarted { error: Error::Poisoned, code: 127 };
+        for (failure, code) in
+            [(Failure::usage("x"), 125), (Error::Poisoned.into(), 125), (missing, 127)]
+        {
+            assert_eq!(Codes::OfCommand.of(&failure), code);
+        }
+        assert_eq!(Codes::Own.of(&Failure::usage("x")), 2);
+        let closed = Failure::Output(io::ErrorKind::BrokenPipe.into());
+        assert_eq!(Codes::OfCommand.of(&closed), 0);
     }
 
     #[test]

@@ -34,7 +34,8 @@ fn parsers_words(error: &clap::Error) -> String {
     let text = error.render().to_string();
     let message = text.split("\n\n").next().unwrap_or_default();
     let message = message.strip_prefix("error: ").unwrap_or(message);
-    message.split_whitespace().collect::<Vec<_>>().join(" ")
+    let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    message.trim_end_matches('.').to_owned()
 }
 
 /// A message that holds no word of the command line but names of options.
@@ -76,6 +77,9 @@ fn hint(error: &clap::Error, raw: &RawArguments) -> String {
     match suggested {
         // A suggestion is a name of ours.
         Some(name) => format!("did you mean {name}? See {}", help_hint(raw)),
+        None if raw.verb() == Some("run") && error.kind() == ErrorKind::UnknownArgument => {
+            "the command stands behind two dashes: `credb run -- COMMAND`".to_owned()
+        }
         None => help_hint(raw),
     }
 }

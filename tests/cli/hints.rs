@@ -75,6 +75,10 @@ fn every_hint_names_a_command_that_exists() {
         vec!["get", "a"],
         vec!["get", "none"],
         vec!["get", "a", "--field", "none"],
+        vec!["read", "credb://none"],
+        vec!["read", "credb://a#none"],
+        vec!["run", "--env", "A=credb://none", "--", "true"],
+        vec!["run", "true"],
         vec!["set", "new"],
         vec!["set", "a"],
         vec!["set", "a", "--if-absent", "--generate"],
@@ -128,11 +132,15 @@ fn every_hint_names_a_command_that_exists() {
 #[test]
 fn every_example_in_the_help_names_a_command_that_exists() {
     let sandbox = Sandbox::new();
-    let pages: [&[&str]; 15] = [
+    let pages: [&[&str]; 19] = [
         &[],
         &["init"],
         &["set"],
+        &["generate"],
         &["get"],
+        &["read"],
+        &["run"],
+        &["inject"],
         &["list"],
         &["remove"],
         &["info"],

@@ -14,9 +14,11 @@ const OLD_CONFIGURATION: &str = r#"{"db_config": [{
 }]}"#;
 
 /// Every command that opens a vault, with arguments that would do something. Reads first.
-const READS: [&[&str]; 7] = [
+const READS: [&[&str]; 9] = [
     &["get", "a"],
     &["get", "a", "--field", "password"],
+    &["read", "credb://a"],
+    &["inject", "-i", "template"],
     &["list"],
     &["list", "nothing"],
     &["info"],
@@ -25,9 +27,10 @@ const READS: [&[&str]; 7] = [
 ];
 /// What reads the vault, and must understand all that is in it.
 const COPIES: [&[&str]; 1] = [&["backup", "copy.redb"]];
-const WRITES: [&[&str]; 11] = [
+const WRITES: [&[&str]; 12] = [
     &["set", "a", "--generate"],
     &["set", "a", "--if-absent", "--generate"],
+    &["set", "b", "--if-absent", "--generate", "--print"],
     &["set", "--from-file", "many.json"],
     &["remove", "a", "--force"],
     &["remove", "b", "--force", "--ignore-missing"],
@@ -49,6 +52,7 @@ fn prepared() -> Sandbox {
 fn add_inputs(sandbox: &Sandbox) {
     sandbox.file("many.json", r#"[{"id": "b", "password": "x"}]"#);
     sandbox.file("old.json", OLD_CONFIGURATION);
+    sandbox.file("template", "credb://a\n");
 }
 
 fn every_command(sandbox: &Sandbox) -> Vec<Call> {
@@ -76,6 +80,13 @@ fn all_fail(sandbox: &Sandbox, code: i32, names: &[&str]) {
         assert!(fs::read(sandbox.vault()).ok() == before, "the file was changed by {line}");
         assert!(!sandbox.path("copy.redb").exists(), "a copy was made");
     }
+    // Its own failures all have one code, and nothing may start.
+    let run = ["run", "--env", "A=credb://a", "--json", "--", "touch", "started"];
+    let outcome = sandbox.credb(run).run().code(125);
+    let error = outcome.error_json();
+    let expected = error["code"].as_str().is_some_and(|name| names.contains(&name));
+    outcome.check(expected, &format!("one of the JSON codes {names:?} was expected"));
+    assert!(!sandbox.path("started").exists(), "the command was run");
 }
 
 /// `init` leaves alone what is there.

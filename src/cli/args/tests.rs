@@ -80,7 +80,9 @@ fn a_password_has_one_source() {
 
 #[test]
 fn a_generated_password_has_8_to_1024_letters() {
-    for (option, length) in [("--generate", 32), ("--generate=8", 8), ("--generate=1024", 1_024)] {
+    for (option, length) in
+        [("--generate", None), ("--generate=8", Some(8)), ("--generate=1024", Some(1_024))]
+    {
         let Command::Set(args) = parsed(&format!("credb set x {option}")).command else {
             panic!("no set")
         };

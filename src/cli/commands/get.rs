@@ -1,23 +1,18 @@
 //! `get`: shows credentials, or one field of them.
 
-use std::ffi::OsStr;
-
 use chrono::Utc;
 use credb::exchange::json::{self, Secrets};
 use credb::{Credential, CredentialId, Error, Snapshot};
 use serde_json::{Map, Value};
 
-use self::field::FieldValue;
-use self::sink::Sink;
+use super::field::FieldValue;
+use super::sink::{Sink, mode};
 use crate::cli::args::GetArgs;
 use crate::cli::context::Context;
 use crate::cli::input;
 use crate::cli::output::MASK;
 use crate::cli::page::{Page, Reader};
 use crate::cli::report::Failure;
-
-mod field;
-mod sink;
 
 /// What is shown of each credential.
 enum View {
@@ -33,7 +28,7 @@ enum View {
 
 /// Shows what was asked for; all of it is of one committed state.
 pub(super) fn run(context: &Context, args: GetArgs) -> Result<(), Failure> {
-    let sink = Sink::new(args.out_file, args.file_mode.as_deref())?;
+    let sink = Sink::new(args.out_file, mode(args.file_mode.as_deref())?);
     let view = match (args.field, args.raw, args.show_password) {
         (Some(name), true, _) => View::Raw(name),
         (Some(name), false, _) => View::Field(name),
@@ -189,17 +184,4 @@ fn remark(context: &Context, sink: &Sink, credentials: &[Credential], view: &Vie
             context.output.note(&format!("{} has expired", credential.metadata.id));
         }
     }
-}
-
-/// The permissions that a file gets if none are asked for.
-const PRIVATE: u32 = 0o600;
-
-/// Parses octal permissions.
-fn mode(text: Option<&OsStr>) -> Result<u32, Failure> {
-    let Some(text) = text else { return Ok(PRIVATE) };
-    text.to_str()
-        .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
-        .and_then(|text| u32::from_str_radix(text, 8).ok())
-        .filter(|mode| *mode <= 0o777)
-        .ok_or_else(|| Failure::usage("--file-mode is octal, such as 0600 or 640"))
 }

@@ -2,16 +2,23 @@
 
 mod backup;
 mod compact;
+mod field;
+mod generate;
 mod get;
 mod info;
 mod init;
+mod inject;
 mod key;
 mod list;
 mod migrate;
+mod read;
 mod remove;
+mod resolve;
 mod restore;
+mod run;
 mod salvage;
 mod set;
+mod sink;
 mod vaults;
 mod verify;
 
@@ -31,7 +38,11 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<(), Failure> {
     match command {
         Command::Init(args) => init::run(context, args),
         Command::Set(args) => set::run(context, *args),
+        Command::Generate(args) => generate::run(context, &args),
         Command::Get(args) => get::run(context, args),
+        Command::Read(args) => read::run(context, args),
+        Command::Run(args) => run::run(context, args),
+        Command::Inject(args) => inject::run(context, args),
         Command::List(args) => list::run(context, args),
         Command::Remove(args) => remove::run(context, args),
         Command::Info => info::run(context),

@@ -3,17 +3,18 @@
 mod many;
 mod plan;
 
+use chrono::{DateTime, Utc};
 use credb::exchange::json;
-use credb::{Change, Condition, Edit, Error, Secret, Vault, limits};
+use credb::{
+    Change, Condition, Credential, CredentialId, Edit, Error, Metadata, Secret, Vault, limits,
+};
 use serde_json::json;
-use zeroize::Zeroizing;
 
 use self::plan::{Plan, Source};
 use crate::cli::args::SetArgs;
 use crate::cli::context::Context;
-use crate::cli::generate;
 use crate::cli::input::{Ending, Place};
-use crate::cli::output::to_stdout;
+use crate::cli::page::Page;
 use crate::cli::prompt::Prompt;
 use crate::cli::report::Failure;
 
@@ -33,8 +34,52 @@ pub(super) fn run(context: &Context, args: SetArgs) -> Result<(), Failure> {
     if password.is_none() {
         edit = with_prompted(context, &vault, &plan, edit)?;
     }
+    if plan.takes_what_is_there() {
+        let (done, password) = get_or_create(&vault, &plan, &edit)?;
+        return tell(context, &done, Some(&password));
+    }
     let change = vault.set_if(&plan.id, &edit, plan.condition)?;
-    tell(context, &change, password.as_ref().filter(|_| plan.prints))
+    tell(context, &change.into(), password.as_ref().filter(|_| plan.prints))
+}
+
+/// What is stored, or else what was made: of any number of calls at once one stores its own, and
+/// all come to that.
+fn get_or_create(vault: &Vault, plan: &Plan, edit: &Edit) -> Result<(Done, Secret), Failure> {
+    // Those who come later need not wait for writers.
+    if let Some(stored) = vault.read(|snapshot| snapshot.find(&plan.id))? {
+        return Ok(found(stored));
+    }
+    Ok(vault.write(|transaction| {
+        if let Some(stored) = transaction.find(&plan.id)? {
+            return Ok(found(stored));
+        }
+        let change = transaction.set_if(&plan.id, edit, Condition::IfAbsent)?;
+        let stored = transaction.find(&plan.id)?;
+        let password = stored.map(|stored| stored.password).unwrap_or_default();
+        Ok((change.into(), password))
+    })?)
+}
+
+/// A credential that is left as it is.
+fn found(stored: Credential) -> (Done, Secret) {
+    let Metadata { id, version, updated_at, .. } = stored.metadata;
+    (Done { id, version, updated_at, created: false, changed: false }, stored.password)
+}
+
+/// What there is to tell.
+struct Done {
+    id: CredentialId,
+    version: u64,
+    created: bool,
+    changed: bool,
+    updated_at: DateTime<Utc>,
+}
+
+impl From<Change> for Done {
+    fn from(change: Change) -> Self {
+        let Change { id, version, created, changed, updated_at, .. } = change;
+        Self { id, version, created, changed, updated_at }
+    }
 }
 
 /// The password from its source, if it has one.
@@ -48,7 +93,7 @@ fn read(context: &Context, plan: &Plan) -> Result<Option<Secret>, Failure> {
         Source::File(path) => {
             Place::File(path.clone()).secret("password", limits::PASSWORD, plan.ending)?
         }
-        Source::Generated(length) => generate::password(*length)?,
+        Source::Generated(policy) => policy.password()?,
         Source::Argument(secret) => secret.clone(),
     };
     Ok(Some(secret))
@@ -99,10 +144,10 @@ fn prompt(context: &Context, plan: &Plan) -> Result<Prompt, Failure> {
     })
 }
 
-fn tell(context: &Context, change: &Change, printed: Option<&Secret>) -> Result<(), Failure> {
+fn tell(context: &Context, done: &Done, printed: Option<&Secret>) -> Result<(), Failure> {
     let output = &context.output;
-    let (id, version) = (&change.id, change.version);
-    output.confirm(&match (change.created, change.changed) {
+    let (id, version) = (&done.id, done.version);
+    output.confirm(&match (done.created, done.changed) {
         (true, _) => format!("added {id} (version {version})"),
         (false, true) => format!("updated {id} (version {version})"),
         (false, false) => format!("{id} is unchanged (version {version})"),
@@ -111,18 +156,18 @@ fn tell(context: &Context, change: &Change, printed: Option<&Secret>) -> Result<
         let mut document = json!({
             "id": id.as_str(),
             "version": version,
-            "created": change.created,
-            "changed": change.changed,
-            "updated_at": json::time(change.updated_at),
+            "created": done.created,
+            "changed": done.changed,
+            "updated_at": json::time(done.updated_at),
         });
-        if let Some(password) = printed.and_then(Secret::expose_str) {
-            document["password"] = password.into();
+        if let (Some(password), Some(document)) = (printed, document.as_object_mut()) {
+            document.extend([json::bytes_entry("password", password.expose())]);
         }
         return output.json(&document);
     }
     let Some(password) = printed else { return Ok(()) };
-    let mut line = Zeroizing::new(Vec::with_capacity(password.len() + 1));
-    line.extend_from_slice(password.expose());
-    line.push(b'\n');
-    to_stdout(&line)
+    let mut page = Page::new(output);
+    page.stored(password.expose());
+    page.push(b"\n");
+    page.print()
 }

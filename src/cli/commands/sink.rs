@@ -1,4 +1,4 @@
-//! Where the result of `get` goes: stdout, or a file that appears whole or not at all.
+//! Where secrets that were asked for go: stdout, or a file that appears whole or not at all.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
@@ -20,12 +20,9 @@ pub(super) enum Sink {
 }
 
 impl Sink {
-    /// The place that the options name.
-    pub(super) fn new(path: Option<PathBuf>, mode: Option<&OsStr>) -> Result<Self, Failure> {
-        match path {
-            None => Ok(Self::Stdout),
-            Some(path) => Ok(Self::File(path, super::mode(mode)?)),
-        }
+    /// Standard output, or a file with these permissions.
+    pub(super) fn new(path: Option<PathBuf>, mode: u32) -> Self {
+        path.map_or(Self::Stdout, |path| Self::File(path, mode))
     }
 
     /// An empty page for this place.
@@ -85,4 +82,17 @@ fn target(path: &Path) -> Result<PathBuf, Failure> {
         // A new file, or a failure that writing tells better.
         Err(_) => Ok(path.to_owned()),
     }
+}
+
+/// The permissions that a file gets if none are asked for.
+pub(super) const PRIVATE: u32 = 0o600;
+
+/// Parses octal permissions.
+pub(super) fn mode(text: Option<&OsStr>) -> Result<u32, Failure> {
+    let Some(text) = text else { return Ok(PRIVATE) };
+    text.to_str()
+        .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
+        .and_then(|text| u32::from_str_radix(text, 8).ok())
+        .filter(|mode| *mode <= 0o777)
+        .ok_or_else(|| Failure::usage("--file-mode is octal, such as 0600 or 640"))
 }

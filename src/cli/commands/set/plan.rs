@@ -8,8 +8,9 @@ use chrono::Utc;
 use credb::{Condition, CredentialId, Edit, Patch, Secret, limits};
 
 use super::{Ending, Place};
-use crate::cli::args::{SetArgs, SourceArgs};
+use crate::cli::args::{PolicyArgs, SetArgs, SourceArgs};
 use crate::cli::context::Context;
+use crate::cli::generate::Policy;
 use crate::cli::input;
 use crate::cli::report::Failure;
 use crate::cli::when::{FORMS, When};
@@ -39,8 +40,8 @@ pub(super) enum Source {
     Stdin,
     /// A file.
     File(PathBuf),
-    /// A random one of this length.
-    Generated(usize),
+    /// A random one.
+    Generated(Policy),
     /// The command line.
     Argument(Secret),
 }
@@ -54,7 +55,7 @@ impl Plan {
         }
         let id = args.id.take().or(args.id_option.take());
         let id = input::id(id.ok_or_else(|| Failure::usage("an ID is needed"))?)?;
-        let source = Source::new(std::mem::take(&mut args.source));
+        let source = Source::new(std::mem::take(&mut args.source), &args.policy)?;
         let reads = matches!(source, Source::Stdin | Source::File(_));
         if args.exact && !reads && args.field_files.is_empty() {
             return Err(Failure::usage("--exact is about what is read from a file or stdin"));
@@ -81,6 +82,11 @@ impl Plan {
         })
     }
 
+    /// Whether the password that is there already is to be printed instead of refused.
+    pub(super) fn takes_what_is_there(&self) -> bool {
+        self.prints && self.condition == Condition::IfAbsent
+    }
+
     /// Warns of secrets on the command line.
     pub(super) fn warn(&self, context: &Context) {
         if matches!(self.source, Source::Argument(_)) {
@@ -103,16 +109,21 @@ impl Plan {
 }
 
 impl Source {
-    fn new(args: SourceArgs) -> Self {
-        if args.password_stdin {
-            return Self::Stdin;
+    fn new(args: SourceArgs, policy: &PolicyArgs) -> Result<Self, Failure> {
+        if let Some(length) = args.generate {
+            return Policy::for_set(length, policy).map(Self::Generated);
         }
-        match (args.password_file, args.generate, args.password) {
-            (Some(path), _, _) => Self::File(path),
-            (None, Some(length), _) => Self::Generated(length.into()),
-            (None, None, Some(value)) => Self::Argument(Secret::new(value.into_vec())),
-            (None, None, None) => Self::Kept,
+        if policy.is_given() {
+            return Err(Failure::usage(
+                "a length or kind is about a generated password: it needs --generate",
+            ));
         }
+        Ok(match (args.password_stdin, args.password_file, args.password) {
+            (true, _, _) => Self::Stdin,
+            (false, Some(path), _) => Self::File(path),
+            (false, None, Some(value)) => Self::Argument(Secret::new(value.into_vec())),
+            (false, None, None) => Self::Kept,
+        })
     }
 }
 

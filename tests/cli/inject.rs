@@ -1,0 +1,114 @@
+//! `inject`: templates filled whole or not at all.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
+
+use crate::support::{Sandbox, Terminal, mode_of};
+
+const TEMPLATE: &str = "user = \"{{ credb://db/a#username }}\"\npassword = \"credb://db/a\"\n\
+                        url = mysql://{{credb://db/a#username}}:{{ credb://db/a }}@localhost\n\
+                        {{ other }}\n";
+const FILLED: &str = "user = \"root\"\npassword = \"secret of db/a\"\n\
+                      url = mysql://root:secret of db/a@localhost\n{{ other }}\n";
+
+fn prepared() -> Sandbox {
+    let sandbox = Sandbox::with_ids(&["db/a"]);
+    sandbox.credb(["set", "db/a", "-u", "root"]).run().ok();
+    sandbox.file("in", TEMPLATE);
+    sandbox
+}
+
+#[test]
+fn a_template_is_filled_into_a_private_file() {
+    let sandbox = prepared();
+    fs::write(sandbox.path("out"), "old").unwrap();
+    sandbox.set_mode("out", 0o644);
+    let old = fs::metadata(sandbox.path("out")).unwrap().ino();
+    for options in [&["-i", "in", "-o", "out"][..], &["--in-file", "in", "--out-file", "new"]] {
+        sandbox.credb(["inject"]).args(options).run().ok().stdout("").silent();
+        let path = sandbox.path(options[3]);
+        assert_eq!(fs::read_to_string(&path).unwrap(), FILLED);
+        assert_eq!(mode_of(&path), 0o600);
+    }
+    // Replaced, not written over: who had it open keeps what was there.
+    assert_ne!(fs::metadata(sandbox.path("out")).unwrap().ino(), old);
+}
+
+#[test]
+fn a_template_comes_and_goes_through_pipes() {
+    let sandbox = prepared();
+    sandbox.credb(["inject", "-i", "in"]).run().ok().stdout(FILLED);
+    sandbox.credb(["inject"]).stdin(TEMPLATE).run().ok().stdout(FILLED);
+    sandbox.credb(["inject", "-i", "-"]).stdin(TEMPLATE).run().ok().stdout(FILLED);
+}
+
+#[test]
+fn bytes_that_are_no_text_stay_and_come() {
+    let sandbox = Sandbox::with_vault();
+    let secret = b"\xff\0\n";
+    sandbox.credb(["set", "a", "--password-stdin", "--exact"]).stdin(*secret).run().ok();
+    let filled = sandbox.credb(["inject"]).stdin(*b"\xfe credb://a \r\n").run().ok();
+    filled.stdout(b"\xfe \xff\0\n \r\n");
+}
+
+#[test]
+fn nothing_is_written_when_a_reference_fails() {
+    let sandbox = prepared();
+    fs::write(sandbox.path("out"), "old").unwrap();
+    let before = sandbox.file_names();
+    for (reference, code) in [
+        ("credb://none", 3),
+        ("credb://db/a#none", 3),
+        ("credb://db/a?x", 9),
+        ("{{ credb://db/a", 9),
+        ("{{ credb://db a }}", 9),
+    ] {
+        sandbox.file("in", format!("credb://db/a\n{reference}\n"));
+        for output in ["out", "new"] {
+            let outcome = sandbox.credb(["inject", "-i", "in", "-o", output]).run().fails(code);
+            if code == 9 {
+                outcome.stderr_has("line 2");
+            }
+        }
+        sandbox.credb(["inject", "-i", "in"]).run().fails(code);
+    }
+    assert_eq!(fs::read_to_string(sandbox.path("out")).unwrap(), "old");
+    assert_eq!(sandbox.file_names(), before);
+}
+
+#[test]
+fn all_that_is_missing_is_named() {
+    let sandbox = prepared();
+    let template = "credb://x credb://db/a credb://y";
+    let outcome = sandbox.credb(["inject"]).stdin(template).run().fails(3);
+    outcome.stderr_has("\"x\", \"y\"");
+}
+
+#[test]
+fn a_link_is_followed_and_a_directory_is_left_alone() {
+    let sandbox = prepared();
+    fs::write(sandbox.path("target"), "old").unwrap();
+    symlink("target", sandbox.path("link")).unwrap();
+    sandbox.credb(["inject", "-i", "in", "-o", "link"]).run().ok();
+    assert!(sandbox.path("link").is_symlink());
+    assert_eq!(fs::read_to_string(sandbox.path("target")).unwrap(), FILLED);
+    sandbox.credb(["inject", "-i", "in", "-o", "home"]).run().fails(9);
+    sandbox.credb(["inject", "-i", "none", "-o", "new"]).run().fails(8);
+    assert!(!sandbox.path("new").exists());
+}
+
+#[test]
+fn a_template_without_references_needs_no_vault() {
+    let sandbox = Sandbox::new();
+    sandbox.credb(["inject"]).stdin("plain {{ x }}\n").run().ok().stdout("plain {{ x }}\n");
+}
+
+#[test]
+fn a_stored_secret_cannot_drive_the_terminal() {
+    let sandbox = Sandbox::with_vault();
+    sandbox.put("a", "\u{1b}[2Jx");
+    sandbox.file("in", "one\ntwo credb://a\n");
+    let screen = Terminal::start(&sandbox.credb(["inject", "-i", "in"])).ends(0);
+    assert!(screen.contains("one\r\ntwo ") && !screen.contains("\u{1b}[2J"), "{screen:?}");
+    Terminal::start(&sandbox.credb(["inject"])).ends(2);
+}

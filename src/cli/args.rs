@@ -262,29 +262,34 @@ pub(crate) struct SourceArgs {
     pub(crate) password: Option<OsString>,
 }
 
+/// The heading of what a random password is made of.
+const RANDOM: &str = "Random passwords";
+
 /// What a random password is made of.
 #[derive(Args, Default, Clone, Copy)]
-#[command(next_help_heading = "Random passwords")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct PolicyArgs {
     /// How many characters, 8 to 1024 [default: 32]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(8..=1024))]
+    #[arg(
+        long, value_name = "N", help_heading = RANDOM,
+        value_parser = clap::value_parser!(u16).range(8..=1024),
+    )]
     pub(crate) length: Option<u16>,
     /// Letters, digits and symbols, at least one of each kind
-    #[arg(long, group = "kind")]
+    #[arg(long, group = "kind", help_heading = RANDOM)]
     pub(crate) symbols: bool,
     /// Letters and digits, which is the default
-    #[arg(long, group = "kind")]
+    #[arg(long, group = "kind", help_heading = RANDOM)]
     pub(crate) alphanumeric: bool,
     /// Hexadecimal digits
-    #[arg(long, group = "kind")]
+    #[arg(long, group = "kind", help_heading = RANDOM)]
     pub(crate) hex: bool,
     /// Characters of base64
-    #[arg(long, group = "kind")]
+    #[arg(long, group = "kind", help_heading = RANDOM)]
     pub(crate) base64: bool,
     /// Words of the EFF's long list with dashes between them, 3 to 64
     #[arg(
-        long, value_name = "N", group = "kind", conflicts_with = "length",
+        long, value_name = "N", group = "kind", conflicts_with = "length", help_heading = RANDOM,
         value_parser = clap::value_parser!(u16).range(3..=64),
     )]
     pub(crate) words: Option<u16>,

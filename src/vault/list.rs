@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::keys::EpochKeys;
 use crate::store::{ReadRows, Table};
 
-/// The longest pattern in bytes.
+/// The longest pattern or text to search for, in bytes.
 const LONGEST_PATTERN: usize = 1_024;
 
 /// Which credentials to list; all conditions must hold.
@@ -28,6 +28,7 @@ const LONGEST_PATTERN: usize = 1_024;
 #[derive(Debug, Clone, Default)]
 pub struct Query {
     pattern: Option<Match>,
+    search: Option<String>,
     tag: Option<String>,
     expires_before: Option<DateTime<Utc>>,
 }
@@ -65,6 +66,19 @@ impl Query {
         Ok(self)
     }
 
+    /// Those with this text in their id, user name, description or URL, in upper or lower case.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] for a text of more than 1,024 bytes.
+    pub fn search(mut self, text: &str) -> Result<Self> {
+        if text.len() > LONGEST_PATTERN {
+            return Err(Error::too_large("search", text.len(), LONGEST_PATTERN, "bytes"));
+        }
+        self.search = Some(text.to_lowercase());
+        Ok(self)
+    }
+
     /// Those with this tag.
     #[must_use]
     pub fn tag(mut self, tag: impl Into<String>) -> Self {
@@ -87,9 +101,17 @@ impl Query {
             Some(Match::Substring(text)) => id.contains(text.as_str()),
         };
         id_matches
+            && self.search.as_ref().is_none_or(|text| mentions(metadata, text))
             && self.tag.as_ref().is_none_or(|tag| metadata.tags.contains(tag))
             && self.expires_before.is_none_or(|when| metadata.is_expired(when))
     }
+}
+
+/// Whether a text in lower case stands in what names or explains the credential.
+fn mentions(metadata: &Metadata, text: &str) -> bool {
+    let optional = [&metadata.username, &metadata.description, &metadata.url];
+    let texts = optional.into_iter().flatten().map(String::as_str);
+    std::iter::once(metadata.id.as_str()).chain(texts).any(|own| own.to_lowercase().contains(text))
 }
 
 /// The matching rows of the index, sorted by id. A missing or damaged row fails the whole.

@@ -11,6 +11,7 @@ mod list;
 mod locked;
 mod manifest;
 mod options;
+mod rename;
 mod restore;
 mod salvage;
 mod settings;

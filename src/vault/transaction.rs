@@ -6,11 +6,14 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::header::{self, Intent};
+use super::list::{self, Query};
 use super::manifest::Manifest;
 use super::snapshot::{damaged, open_record, stored_record};
 use super::unlocked::Unlocked;
 use crate::codec::{IndexRow, RecordRow, RecordState};
-use crate::credential::{Change, Condition, Credential, CredentialId, Edit, same_content};
+use crate::credential::{
+    Change, Condition, Credential, CredentialId, Edit, Metadata, same_content,
+};
 use crate::error::{Error, Result};
 use crate::keys::EpochKeys;
 use crate::seal::random;
@@ -51,7 +54,27 @@ impl<'a> Transaction<'a> {
         })
     }
 
-    /// Adds or updates a credential on a condition.
+    /// The credential of this id.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Corrupt`] and [`Error::Io`].
+    pub fn get(&self, id: &CredentialId) -> Result<Credential> {
+        self.find(id)?.ok_or_else(|| Error::NotFound { ids: vec![id.clone()] })
+    }
+
+    /// The credentials that match, without their secrets, sorted by id in byte order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`], also if rows are missing, and [`Error::Io`].
+    pub fn list(&self, query: &Query) -> Result<Vec<Metadata>> {
+        let rows: &dyn ReadRows = self.rows;
+        list::list(rows, self.keys, &self.epoch, &self.manifest, query)
+    }
+
+    /// Adds or updates a credential on a condition. An error of the first three kinds leaves the
+    /// transaction as it was: others of its changes may go on.
     ///
     /// # Errors
     ///
@@ -80,21 +103,16 @@ impl<'a> Transaction<'a> {
         Ok(change)
     }
 
-    /// Removes a credential on a condition.
+    /// Removes a credential on a condition. An error of the first two kinds leaves the
+    /// transaction as it was.
     ///
     /// # Errors
     ///
     /// [`Error::NotFound`], [`Error::VersionMismatch`], [`Error::Corrupt`] and [`Error::Io`].
     pub fn remove_if(&mut self, id: &CredentialId, condition: Condition) -> Result<()> {
-        let Some(row) = self.record(id)?.filter(RecordRow::is_live) else {
-            return Err(Error::NotFound { ids: vec![id.clone()] });
-        };
+        let row = self.live(id)?;
         condition.check(id, row.version)?;
-        let tombstone = RecordRow { state: RecordState::Removed { at: self.now }, ..row };
-        let key = self.epoch.row_key(id);
-        let record = self.epoch.records.seal(&tombstone.encode(self.vault()));
-        self.replace(Table::Records, &key, Some(&record))?;
-        self.replace(Table::Index, &key, None)
+        self.bury(row)
     }
 
     /// Completes the transaction; whether there is anything to commit.
@@ -105,7 +123,28 @@ impl<'a> Transaction<'a> {
         Ok(self.changed)
     }
 
-    fn put(&mut self, uid: [u8; 16], credential: Credential) -> Result<()> {
+    /// When all of this happens.
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
+    /// The row of a credential that is there.
+    pub(super) fn live(&self, id: &CredentialId) -> Result<RecordRow> {
+        self.record(id)?
+            .filter(RecordRow::is_live)
+            .ok_or_else(|| Error::NotFound { ids: vec![id.clone()] })
+    }
+
+    /// Replaces the credential of a row by a tombstone.
+    pub(super) fn bury(&mut self, row: RecordRow) -> Result<()> {
+        let key = self.epoch.row_key(&row.id);
+        let tombstone = RecordRow { state: RecordState::Removed { at: self.now }, ..row };
+        let record = self.epoch.records.seal(&tombstone.encode(self.vault()));
+        self.replace(Table::Records, &key, Some(&record))?;
+        self.replace(Table::Index, &key, None)
+    }
+
+    pub(super) fn put(&mut self, uid: [u8; 16], credential: Credential) -> Result<()> {
         let metadata = credential.metadata.clone();
         let id = metadata.id.clone();
         let version = metadata.version;
@@ -130,7 +169,7 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    fn record(&self, id: &CredentialId) -> Result<Option<RecordRow>> {
+    pub(super) fn record(&self, id: &CredentialId) -> Result<Option<RecordRow>> {
         let rows: &dyn ReadRows = self.rows;
         let Some(stored) = stored_record(rows, &self.epoch, id)? else { return Ok(None) };
         let row = open_record(self.keys, &self.epoch, id, &stored)?;
@@ -147,7 +186,8 @@ impl<'a> Transaction<'a> {
     }
 }
 
-fn change(credential: &Credential, created: bool, changed: bool) -> Change {
+/// What a change came to.
+pub(super) fn change(credential: &Credential, created: bool, changed: bool) -> Change {
     let metadata = &credential.metadata;
     Change {
         id: metadata.id.clone(),

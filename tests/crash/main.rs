@@ -21,7 +21,7 @@ use std::cell::{Cell, RefCell};
 use std::path::Path;
 
 use credb::simulate::{self, Event};
-use credb::{Condition, Edit, KeySource, NewKey, Options, Overwrite, Vault};
+use credb::{Change, Condition, Edit, KeySource, NewKey, Options, Overwrite, Transaction, Vault};
 
 use crate::campaign::{Effort, Image, Record};
 use crate::stage::{Stage, State, id};
@@ -134,7 +134,7 @@ fn changes(name: &'static str, options: &Options) -> (Record, Vec<State>) {
     let states = RefCell::new(vec![stage::state(&vault).unwrap()]);
     let slot = Cell::new(0);
     let long = "x".repeat(6_000);
-    let steps: [&dyn Fn(); 8] = [
+    let steps: [&dyn Fn(); 10] = [
         &|| drop(vault.set(&id("new"), &Edit::new().password("one")).unwrap()),
         &|| drop(vault.set(&id("old0"), &Edit::new().password("two")).unwrap()),
         &|| drop(vault.set(&id("long"), &Edit::new().password(long.as_str())).unwrap()),
@@ -143,6 +143,16 @@ fn changes(name: &'static str, options: &Options) -> (Record, Vec<State>) {
         &|| slot.set(vault.add_slot(&NewKey::Hostname("b".into()), None).unwrap().number),
         &|| vault.remove_slot(slot.get()).unwrap(),
         &|| drop(vault.set(&id("old1"), &Edit::new().password("back")).unwrap()),
+        &|| {
+            moved(&vault, |transaction| {
+                transaction.rename(&id("old1"), &id("n"), Overwrite::Never)
+            });
+        },
+        &|| {
+            moved(&vault, |transaction| {
+                transaction.copy(&id("n"), &id("old2"), Overwrite::Allowed)
+            });
+        },
     ];
     let (acknowledged, events) = simulate::record(|| {
         let mut acknowledged = Vec::new();
@@ -157,6 +167,10 @@ fn changes(name: &'static str, options: &Options) -> (Record, Vec<State>) {
     let ((), closing) = simulate::record(|| drop(vault));
     let events = [events, closing].concat();
     (Record { name, before, events, acknowledged }, states.into_inner())
+}
+
+fn moved(vault: &Vault, body: impl Fn(&mut Transaction<'_>) -> credb::Result<Change>) {
+    assert!(vault.write(body).unwrap().changed);
 }
 
 fn several(vault: &Vault) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use credb::{Condition, Edit, Error, Query, Vault};
+use credb::{Condition, Edit, Error, Overwrite, Query, Vault};
 use proptest::prelude::*;
 
 use crate::{Fixture, id};
@@ -19,6 +19,8 @@ enum Operation {
     Remove { id: usize },
     Get { id: usize },
     List,
+    Rename { id: usize, to: usize, overwrite: bool },
+    Copy { id: usize, to: usize, overwrite: bool },
     Failing { id: usize },
     Reopen,
     SwitchHandle,
@@ -39,6 +41,10 @@ fn operation() -> impl Strategy<Value = Operation> {
             .prop_map(|(id, username)| Operation::Username { id, username }),
         3 => which.clone().prop_map(|id| Operation::Remove { id }),
         3 => which.clone().prop_map(|id| Operation::Get { id }),
+        2 => (which.clone(), which.clone(), any::<bool>())
+            .prop_map(|(id, to, overwrite)| Operation::Rename { id, to, overwrite }),
+        2 => (which.clone(), which.clone(), any::<bool>())
+            .prop_map(|(id, to, overwrite)| Operation::Copy { id, to, overwrite }),
         1 => Just(Operation::List),
         1 => which.prop_map(|id| Operation::Failing { id }),
         1 => Just(Operation::Reopen),
@@ -108,10 +114,16 @@ fn step(vault: &Vault, model: &mut Model, operation: &Operation) -> Result<(), T
             let condition = Condition::IfVersion(version);
             set(vault, model, id, &Edit::new(), Some(password), condition)
         }
-        Operation::Username { id, username } => rename(vault, model, id, username),
+        Operation::Username { id, username } => set_username(vault, model, id, username),
         Operation::Remove { id } => remove(vault, model, id),
         Operation::Get { id } => compare(vault, model, id),
         Operation::List => list(vault, model),
+        Operation::Rename { id, to, overwrite } => {
+            move_to(vault, model, (id, to), allowed(overwrite), Old::Removed)
+        }
+        Operation::Copy { id, to, overwrite } => {
+            move_to(vault, model, (id, to), allowed(overwrite), Old::Kept)
+        }
         Operation::Failing { id: which } => {
             let failed = vault.write(|transaction| -> credb::Result<()> {
                 let edit = Edit::new().password("of a change that fails");
@@ -150,7 +162,7 @@ fn set(
 }
 
 /// Sets the user name alone, which a credential that is not there cannot do.
-fn rename(
+fn set_username(
     vault: &Vault,
     model: &mut Model,
     which: usize,
@@ -177,6 +189,65 @@ fn remove(vault: &Vault, model: &mut Model, which: usize) -> Result<(), TestCase
         expected.present = false;
     }
     compare(vault, model, which)
+}
+
+/// What becomes of the credential under the old id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Old {
+    Removed,
+    Kept,
+}
+
+fn allowed(overwrite: bool) -> Overwrite {
+    if overwrite { Overwrite::Allowed } else { Overwrite::Never }
+}
+
+/// Renames or copies. A refusal leaves the transaction usable: it is asked for beside a change
+/// that stays.
+fn move_to(
+    vault: &Vault,
+    model: &mut Model,
+    (from, to): (usize, usize),
+    overwrite: Overwrite,
+    old: Old,
+) -> Result<(), TestCaseError> {
+    let beside = Edit::new().password("beside").username("");
+    let moved = vault.write(|transaction| {
+        transaction.set_if(&id("beside"), &beside, Condition::Always)?;
+        let result = match old {
+            Old::Removed => transaction.rename(&id(IDS[from]), &id(IDS[to]), overwrite),
+            Old::Kept => transaction.copy(&id(IDS[from]), &id(IDS[to]), overwrite),
+        };
+        transaction.remove_if(&id("beside"), Condition::Always)?;
+        Ok(result)
+    });
+    let moved = moved.map_err(|error| TestCaseError::fail(format!("{error:?}")))?;
+    let Some(source) = model.present(from).cloned() else {
+        prop_assert!(matches!(moved, Err(Error::NotFound { .. })), "{:?}", moved);
+        return Ok(());
+    };
+    if model.present(to).is_some() && overwrite == Overwrite::Never {
+        prop_assert!(matches!(moved, Err(Error::AlreadyExists { .. })), "{:?}", moved);
+        return compare(vault, model, from);
+    }
+    let change = moved.map_err(|error| TestCaseError::fail(format!("{error:?}")))?;
+    let last = model.0.get(IDS[to]).map_or(0, |target| target.version);
+    let same = model.present(to).is_some_and(|target| {
+        (&target.password, &target.username) == (&source.password, &source.username)
+    });
+    prop_assert_eq!(change.created, model.present(to).is_none());
+    let last = if old == Old::Removed { last.max(source.version) } else { last };
+    let unchanged = from == to || (same && old == Old::Kept);
+    prop_assert_eq!(change.changed, !unchanged);
+    if !unchanged {
+        model.0.insert(IDS[to], Expected { version: last + 1, ..source });
+        if let Some(left) = model.0.get_mut(IDS[from]).filter(|_| old == Old::Removed) {
+            left.present = false;
+        }
+    }
+    prop_assert_eq!(change.version, model.version(to));
+    compare(vault, model, from)?;
+    compare(vault, model, to)
 }
 
 fn compare(vault: &Vault, model: &Model, which: usize) -> Result<(), TestCaseError> {

@@ -1,0 +1,132 @@
+//! Moving and copying credentials under other ids, as parts of a transaction.
+//!
+//! Everything is checked before the first row is written, so that a refusal leaves the
+//! transaction as it was.
+
+use super::backup::Overwrite;
+use super::transaction::{Transaction, change};
+use crate::codec::{RecordRow, RecordState};
+use crate::credential::{Change, Credential, CredentialId, same_content};
+use crate::error::{Error, Result};
+use crate::seal::random;
+
+impl Transaction<'_> {
+    /// Gives a credential another id. It stays the same credential: the password's time and the
+    /// time of creation are kept. Its version follows the last ones of both ids, and a tombstone
+    /// stays under the old id. Onto its own id with [`Overwrite::Allowed`] it changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; [`Error::AlreadyExists`] if `to` does and may not be overwritten;
+    /// [`Error::Invalid`] if the version cannot rise; [`Error::Corrupt`] and [`Error::Io`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use credb::{CredentialId, Edit, NewKey, Options, Overwrite, Vault};
+    /// # fn main() -> credb::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("v.redb");
+    /// # let vault = Vault::create(&path, &Options::new(), &NewKey::Hostname("host-a".into()))?;
+    /// let (old, new) = (CredentialId::new("old")?, CredentialId::new("new")?);
+    /// vault.set(&old, &Edit::new().password("p"))?;
+    /// let change = vault.write(|transaction| transaction.rename(&old, &new, Overwrite::Never))?;
+    /// assert_eq!((change.id.as_str(), change.version, change.created), ("new", 2, true));
+    /// assert!(!vault.exists(&old)?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn rename(
+        &mut self,
+        id: &CredentialId,
+        to: &CredentialId,
+        overwrite: Overwrite,
+    ) -> Result<Change> {
+        let (row, credential) = self.source(id)?;
+        let target = self.target(to, overwrite)?;
+        if id == to {
+            return Ok(change(&credential, false, false));
+        }
+        let last = target.as_ref().map_or(0, |target| target.version).max(row.version);
+        let created = !target.is_some_and(|target| target.is_live());
+        let renamed = self.under(to, credential, last)?;
+        let change = change(&renamed, created, true);
+        self.put(row.uid, renamed)?;
+        // Whatever is added under the old id later is another credential.
+        self.bury(RecordRow { uid: *random(), ..row })?;
+        Ok(change)
+    }
+
+    /// Puts a copy of a credential under another id. The copy is a credential of its own: it is
+    /// created now, unless it takes the place of another one, and its version follows the last
+    /// one of `to`. The password's time is kept. Where nothing would change, nothing is written.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::rename`].
+    pub fn copy(
+        &mut self,
+        id: &CredentialId,
+        to: &CredentialId,
+        overwrite: Overwrite,
+    ) -> Result<Change> {
+        let (_, credential) = self.source(id)?;
+        let target = self.target(to, overwrite)?;
+        let (last, uid) =
+            target.as_ref().map_or_else(|| (0, *random()), |row| (row.version, row.uid));
+        let mut copied = self.under(to, credential, last)?;
+        let stored = target.and_then(RecordRow::into_live);
+        if let Some(stored) = stored.as_ref().filter(|stored| same_content(stored, &copied)) {
+            return Ok(change(stored, false, false));
+        }
+        copied.metadata.created_at =
+            stored.as_ref().map_or(copied.metadata.updated_at, |stored| stored.metadata.created_at);
+        let change = change(&copied, stored.is_none(), true);
+        self.put(uid, copied)?;
+        Ok(change)
+    }
+
+    /// The row to move or copy, and what is in it.
+    fn source(&self, id: &CredentialId) -> Result<(RecordRow, Credential)> {
+        let row = self.live(id)?;
+        let credential = row.clone().into_live();
+        // A live row has one.
+        let credential = credential.ok_or_else(|| Error::NotFound { ids: vec![id.clone()] })?;
+        Ok((row, credential))
+    }
+
+    /// What is stored under the id that a credential is to get.
+    fn target(&self, to: &CredentialId, overwrite: Overwrite) -> Result<Option<RecordRow>> {
+        let target = self.record(to)?;
+        match target {
+            Some(row) if row.is_live() && overwrite == Overwrite::Never => {
+                Err(Error::AlreadyExists { id: to.clone(), version: row.version })
+            }
+            target => Ok(target),
+        }
+    }
+
+    /// The credential under another id, changed now.
+    fn under(
+        &self,
+        to: &CredentialId,
+        mut credential: Credential,
+        last_version: u64,
+    ) -> Result<Credential> {
+        credential.metadata.id = to.clone();
+        credential.metadata.updated_at = self.now();
+        credential.metadata.version = last_version
+            .checked_add(1)
+            .ok_or_else(|| Error::invalid("version", "cannot rise any further"))?;
+        Ok(credential)
+    }
+}
+
+impl RecordRow {
+    fn into_live(self) -> Option<Credential> {
+        match self.state {
+            RecordState::Live(credential) => Some(*credential),
+            RecordState::Removed { .. } => None,
+        }
+    }
+}

@@ -3,10 +3,14 @@
 //! Says what can be written and how it is explained; resolves, opens and prints nothing. Values
 //! of `set` are taken as they come and checked later, so that no message of the parser holds one.
 
+mod several;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use self::several::{BatchArgs, MoveArgs, TagArgs, TagCommand};
 
 /// What the long help says besides.
 const REFERENCE: &str = "\
@@ -127,6 +131,17 @@ pub(crate) enum Command {
     /// Remove credentials
     #[command(visible_alias = "rm", alias = "vault-remove")]
     Remove(RemoveArgs),
+    /// Give a credential another id
+    #[command(visible_alias = "mv", after_help = several::RENAME_HELP)]
+    Rename(MoveArgs),
+    /// Copy a credential to another id
+    #[command(visible_alias = "cp", after_help = several::COPY_HELP)]
+    Copy(MoveArgs),
+    /// Add or remove tags of a credential
+    #[command(subcommand)]
+    Tag(TagCommand),
+    /// Do many things, one JSON object a line
+    Batch(BatchArgs),
     /// Show what the vault is, what opens it and what is weak about it
     #[command(alias = "vault-info", after_help = "The old name vault-info works too.")]
     Info,
@@ -430,6 +445,7 @@ Examples:
   credb list                      everything
   credb list 'db/*'               ids that match as a whole
   credb list prod --tag mysql     ids that contain prod, with a tag
+  credb list --search ada         in ids, user names, descriptions and URLs
   credb list --expires-before 2w  what has expired or will within two weeks
 
 The old name vault-list works too.")]
@@ -437,6 +453,9 @@ pub(crate) struct ListArgs {
     /// A part of the id, or with *, ? or [ a glob for the whole id
     #[arg(value_name = "PATTERN")]
     pub(crate) pattern: Option<OsString>,
+    /// Only those with this text in id, user name, description or URL, in upper or lower case
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) search: Option<OsString>,
     /// Only those with this tag
     #[arg(long, value_name = "TAG")]
     pub(crate) tag: Option<String>,

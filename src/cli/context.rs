@@ -81,6 +81,14 @@ impl Context {
         Ok(Vault::open(&self.vault_path()?, &self.options(), &self.keys()?)?)
     }
 
+    /// Opens and unlocks the vault for many calls, each of which may wait for others anew.
+    pub(crate) fn open_to_stay(&self) -> Result<Vault, Failure> {
+        let options = Options::new().wait(self.globals.wait);
+        let options =
+            if self.globals.network { options.allow_network_file_system() } else { options };
+        Ok(Vault::open(&self.vault_path()?, &options, &self.keys()?)?)
+    }
+
     /// The failure to use a file that was named as an argument, and not as the vault.
     pub(crate) fn about_file(&self, path: &Path, error: Error) -> Failure {
         let hint = match &error {

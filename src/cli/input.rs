@@ -75,7 +75,8 @@ impl Place {
         Ok(read)
     }
 
-    fn open(&self) -> io::Result<File> {
+    /// Opens it.
+    pub(crate) fn open(&self) -> io::Result<File> {
         match self {
             // Without the buffer of `io::stdin()`, which would keep a copy.
             Self::Stdin => io::stdin().as_fd().try_clone_to_owned().map(File::from),
@@ -83,7 +84,8 @@ impl Place {
         }
     }
 
-    fn name(&self) -> PathBuf {
+    /// What messages call it.
+    pub(crate) fn name(&self) -> PathBuf {
         match self {
             Self::Stdin => "standard input".into(),
             Self::File(path) => path.clone(),
@@ -161,7 +163,7 @@ fn line_end(tail: &[u8]) -> usize {
 }
 
 /// Makes room without leaving a copy in memory that is given back.
-fn grow(bytes: &mut Zeroizing<Vec<u8>>, more: usize) {
+pub(crate) fn grow(bytes: &mut Zeroizing<Vec<u8>>, more: usize) {
     let needed = bytes.len() + more;
     if bytes.capacity() < needed {
         let mut larger = Zeroizing::new(Vec::with_capacity(needed.next_power_of_two()));

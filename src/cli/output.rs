@@ -3,6 +3,7 @@
 //! stdout carries only what was asked for, written whole and unbuffered, so that no copy of a
 //! secret stays behind; everything else goes to stderr, where failing to write is no failure.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
@@ -119,6 +120,11 @@ impl Output {
             return format!("{}\n", escape::json(&format!("{value:#}")));
         }
         format!("{value}\n")
+    }
+
+    /// A JSON document of one line as stdout gets it, without the end of the line.
+    pub(crate) fn json_line<'a>(&self, line: &'a str) -> Cow<'a, str> {
+        if self.stdout.terminal { escape::json(line) } else { line.into() }
     }
 
     /// Help that was asked for.

@@ -37,6 +37,15 @@ pub(crate) enum Failure {
         /// What to do about it.
         hint: String,
     },
+    /// A line of the input was refused, and with it all that were to be done together with it.
+    Line {
+        /// The line, from 1.
+        line: usize,
+        /// How many lines before it are stored.
+        kept: usize,
+        /// Why.
+        error: Error,
+    },
     /// Some entries were refused, the others were kept.
     Partial(String),
     /// The answer to a question was no.
@@ -123,7 +132,7 @@ impl Failure {
     /// The exit code.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Library { error, .. } => classify(error).1,
+            Self::Library { error, .. } | Self::Line { error, .. } => classify(error).1,
             Self::Usage { .. } | Self::Help { reason: HelpReason::Empty, .. } => 2,
             Self::Damaged { .. } => DAMAGED,
             Self::NotStarted { code, .. } => *code,
@@ -146,7 +155,7 @@ impl Failure {
 
     fn json_code(&self) -> &'static str {
         match self {
-            Self::Library { error, .. } => classify(error).0,
+            Self::Library { error, .. } | Self::Line { error, .. } => classify(error).0,
             Self::Usage { .. } => "usage",
             Self::Damaged { .. } => "corrupt",
             Self::Partial(_) => "partial",
@@ -159,6 +168,10 @@ impl Failure {
     fn message(&self) -> String {
         match self {
             Self::Library { error, .. } | Self::NotStarted { error, .. } => with_causes(error),
+            Self::Line { line, kept: 0, error } => format!("line {line}: {}", with_causes(error)),
+            Self::Line { line, kept, error } => {
+                format!("line {line}: {}; those up to line {kept} are stored", with_causes(error))
+            }
             Self::Usage { message, .. }
             | Self::Damaged { message, .. }
             | Self::Partial(message) => message.clone(),
@@ -171,6 +184,7 @@ impl Failure {
     fn hint(&self, hints: &Hints) -> Option<String> {
         match self {
             Self::Library { error, hint } => hint.clone().or_else(|| hints.for_error(error)),
+            Self::Line { error, .. } => hints.for_error(error),
             Self::Usage { hint, .. } => hint.clone().or_else(|| hints.for_usage()),
             Self::Damaged { hint, .. } => Some(hint.clone()),
             _ => None,
@@ -203,6 +217,12 @@ pub(crate) fn report(failure: &Failure, output: &Output, hints: &Hints, codes: C
 /// An error in JSON.
 pub(crate) fn shape(code: &str, message: &str, hint: Option<&str>) -> serde_json::Value {
     json!({"error": {"code": code, "message": message, "hint": hint}})
+}
+
+/// What is told of an error in JSON.
+pub(crate) fn error_members(error: &Error, hints: &Hints) -> serde_json::Value {
+    let hint = hints.for_error(error);
+    json!({"code": classify(error).0, "message": with_causes(error), "hint": hint})
 }
 
 /// The JSON code and the message of an error that is told as part of a result.

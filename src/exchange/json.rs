@@ -12,9 +12,10 @@ use chrono::{DateTime, Datelike, Utc};
 use data_encoding::BASE64;
 use serde_json::{Map, Value, json};
 
-use crate::credential::{Credential, Metadata};
+use crate::credential::{Change, Credential, CredentialId, Metadata};
 
 pub use self::read::{Parsed, read_credentials};
+pub(super) use self::read::{check_keys, id_member, not, with_member};
 
 /// Whether secret values are part of what comes out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +57,26 @@ pub fn credential(credential: &Credential, secrets: Secrets) -> Value {
 #[must_use]
 pub fn metadata(metadata: &Metadata) -> Value {
     Value::Object(members(metadata))
+}
+
+/// What a change did.
+#[must_use]
+pub fn change(change: &Change) -> Value {
+    json!({
+        "id": change.id.as_str(),
+        "version": change.version,
+        "created": change.created,
+        "changed": change.changed,
+        "updated_at": time(change.updated_at),
+    })
+}
+
+/// What a change did that took a credential from one id to another.
+#[must_use]
+pub fn moved(from: &CredentialId, done: &Change) -> Value {
+    let mut document = change(done);
+    document["from"] = from.as_str().into();
+    document
 }
 
 /// A time as `YYYY-MM-DDTHH:MM:SSZ`, without the fraction.

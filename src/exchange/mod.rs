@@ -1,8 +1,10 @@
-//! Formats in and out: credentials as JSON, references to secrets, and the predecessor's files.
+//! Formats in and out: credentials as JSON, batches of operations, references to secrets, and the
+//! predecessor's files.
 //!
 //! Nothing here opens a file or writes to a terminal. Whatever comes in is checked to the last
 //! key, and no message repeats a secret value.
 
+pub mod batch;
 pub mod json;
 pub mod migrate;
 mod node;

@@ -36,7 +36,9 @@ fn exists(sandbox: &Sandbox, words: &[String]) {
                 skip_value = true;
             }
             option if option.starts_with('-') => {}
-            name if is_name && (path.is_empty() || path == ["key"]) => path.push(name),
+            name if is_name && (path.is_empty() || path == ["key"] || path == ["tag"]) => {
+                path.push(name);
+            }
             _ => break,
         }
     }

@@ -2,6 +2,7 @@
 #![cfg(feature = "cli")]
 
 mod backup;
+mod batch;
 mod compact;
 mod exit_codes;
 mod generate;
@@ -17,12 +18,14 @@ mod never_empty;
 mod output;
 mod read;
 mod remove;
+mod rename;
 mod restore;
 mod run;
 mod salvage;
 mod seed_commands;
 mod set;
 mod set_many;
+mod tag;
 mod terminal;
 mod verify;
 

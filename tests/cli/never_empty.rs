@@ -21,19 +21,27 @@ const READS: [&[&str]; 9] = [
     &["inject", "-i", "template"],
     &["list"],
     &["list", "nothing"],
+    &["list", "--search", "nothing"],
+    &["batch", "reads.jsonl"],
     &["info"],
     &["key", "list"],
     &["verify"],
 ];
 /// What reads the vault, and must understand all that is in it.
 const COPIES: [&[&str]; 1] = [&["backup", "copy.redb"]];
-const WRITES: [&[&str]; 12] = [
+const WRITES: [&[&str]; 18] = [
     &["set", "a", "--generate"],
     &["set", "a", "--if-absent", "--generate"],
     &["set", "b", "--if-absent", "--generate", "--print"],
     &["set", "--from-file", "many.json"],
     &["remove", "a", "--force"],
     &["remove", "b", "--force", "--ignore-missing"],
+    &["rename", "a", "c"],
+    &["copy", "a", "c"],
+    &["tag", "add", "a", "x"],
+    &["tag", "remove", "a", "x"],
+    &["batch", "writes.jsonl"],
+    &["batch", "--chunk", "1", "writes.jsonl"],
     &["key", "add", "hostname"],
     &["key", "add", "recovery"],
     &["key", "remove", "1", "--force"],
@@ -51,6 +59,8 @@ fn prepared() -> Sandbox {
 
 fn add_inputs(sandbox: &Sandbox) {
     sandbox.file("many.json", r#"[{"id": "b", "password": "x"}]"#);
+    sandbox.file("reads.jsonl", "{\"op\":\"get\",\"id\":\"a\"}\n{\"op\":\"list\"}\n");
+    sandbox.file("writes.jsonl", r#"{"op":"set","id":"a","password":"of a batch"}"#);
     sandbox.file("old.json", OLD_CONFIGURATION);
     sandbox.file("template", "credb://a\n");
 }

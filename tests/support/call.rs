@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use super::{Identity, Outcome, Running};
@@ -93,17 +93,32 @@ impl Call {
     /// Starts it.
     #[track_caller]
     pub(crate) fn spawn(&self) -> Running {
+        let stdin = if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() };
+        let mut command = self.command();
+        command.stdin(stdin).stderr(Stdio::piped());
+        let child = command.spawn().expect("start the program");
+        Running::new(child, self.to_string(), self.stdin.clone(), self.timeout)
+    }
+}
+
+impl Call {
+    /// Starts it with its input open and nobody at its errors.
+    #[track_caller]
+    pub(super) fn start_open(&self) -> Child {
+        let mut command = self.command();
+        command.stdin(Stdio::piped()).stderr(Stdio::null());
+        command.spawn().expect("start the program")
+    }
+
+    fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command
             .args(&self.arguments)
             .env_clear()
             .envs(&self.environment)
             .current_dir(&self.directory)
-            .stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let child = command.spawn().expect("start the program");
-        Running::new(child, self.to_string(), self.stdin.clone(), self.timeout)
+            .stdout(Stdio::piped());
+        command
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(dead_code, unused_imports, reason = "each test program uses a part of this")]
 
 mod call;
+mod coprocess;
 mod entries;
 mod identity;
 mod outcome;
@@ -14,6 +15,7 @@ mod slow_sync;
 mod terminal;
 
 pub(crate) use self::call::Call;
+pub(crate) use self::coprocess::Coprocess;
 pub(crate) use self::entries::keys_in_order;
 pub(crate) use self::identity::Identity;
 pub(crate) use self::outcome::Outcome;

@@ -69,6 +69,13 @@ impl Sandbox {
         credential["version"].as_u64().expect("a version")
     }
 
+    /// What stands for the state of the vault: it changes with each change of a credential.
+    #[track_caller]
+    pub(crate) fn state_token(&self) -> String {
+        let report = self.credb(["verify", "--json"]).run().ok().json();
+        report["state_token"].as_str().expect("a state token").to_owned()
+    }
+
     /// A call of the program with these arguments.
     pub(crate) fn credb<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Call {
         Call::new(Path::new(env!("CARGO_BIN_EXE_credb")), &self.root).args(arguments)

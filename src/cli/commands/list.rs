@@ -77,6 +77,9 @@ fn query(args: ListArgs, now: DateTime<Utc>) -> Result<Query, Failure> {
     if let Some(pattern) = args.pattern {
         query = query.pattern(&input::text("pattern", pattern)?)?;
     }
+    if let Some(text) = args.search {
+        query = query.search(&input::text("search", text)?)?;
+    }
     if let Some(tag) = &args.tag {
         query = query.tag(tag);
     }

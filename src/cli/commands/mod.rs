@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod backup;
+mod batch;
 mod compact;
 mod field;
 mod generate;
@@ -13,12 +14,14 @@ mod list;
 mod migrate;
 mod read;
 mod remove;
+mod rename;
 mod resolve;
 mod restore;
 mod run;
 mod salvage;
 mod set;
 mod sink;
+mod tag;
 mod vaults;
 mod verify;
 
@@ -29,6 +32,7 @@ use credb::exchange::json;
 use credb::{CredentialId, Slot};
 use serde_json::{Value, json};
 
+use self::rename::Old;
 use super::args::Command;
 use super::context::Context;
 use super::report::Failure;
@@ -45,6 +49,10 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Inject(args) => inject::run(context, args),
         Command::List(args) => list::run(context, args),
         Command::Remove(args) => remove::run(context, args),
+        Command::Rename(args) => rename::run(context, args, Old::Removed),
+        Command::Copy(args) => rename::run(context, args, Old::Kept),
+        Command::Tag(command) => tag::run(context, command),
+        Command::Batch(args) => batch::run(context, &args),
         Command::Info => info::run(context),
         Command::Vaults => vaults::run(context),
         Command::Key(command) => key::run(context, command),

@@ -71,11 +71,7 @@ fn entry(
 ) -> Result<(CredentialId, Edit)> {
     let object = node.object().ok_or_else(|| not("entry", node, "an object"))?;
     check_keys(object)?;
-    let id = match object.get("id") {
-        None => return Err(Error::invalid("id", "is missing")),
-        Some(Node::Text(id)) => CredentialId::new(id.as_str())?,
-        Some(other) => return Err(not("id", other, "a string")),
-    };
+    let id = id_member(object, "id")?;
     let first = *seen.entry(id.clone()).or_insert(index);
     if first != index {
         let reason = format!("is that of entry {first} and of entry {index}");
@@ -86,14 +82,25 @@ fn entry(
     Ok((id, edit))
 }
 
-fn check_keys(object: &Object) -> Result<()> {
+/// The id that a member holds.
+pub(in crate::exchange) fn id_member(object: &Object, key: &str) -> Result<CredentialId> {
+    match object.get(key) {
+        None => Err(Error::invalid(key, "is missing")),
+        Some(Node::Text(id)) => CredentialId::new(id.as_str()),
+        Some(other) => Err(not(key, other, "a string")),
+    }
+}
+
+/// Refuses a key that stands there twice.
+pub(in crate::exchange) fn check_keys(object: &Object) -> Result<()> {
     match object.repeated() {
         Some(key) => Err(Error::invalid(format!("key {}", quoted(key)), "stands there twice")),
         None => Ok(()),
     }
 }
 
-fn with_member(edit: Edit, key: &str, value: &Node) -> Result<Edit> {
+/// The edit with what one member of a credential says.
+pub(in crate::exchange) fn with_member(edit: Edit, key: &str, value: &Node) -> Result<Edit> {
     Ok(match key {
         "username" => edit.patch_username(text_patch(key, value)?),
         "url" => edit.url(text_patch(key, value)?),
@@ -183,6 +190,7 @@ fn field(name: &str) -> String {
     format!("field {}", quoted(name))
 }
 
-fn not(what: &str, found: &Node, wanted: &str) -> Error {
+/// The error of a value of the wrong kind.
+pub(in crate::exchange) fn not(what: &str, found: &Node, wanted: &str) -> Error {
     Error::invalid(what, format!("is {}, not {wanted}", found.kind()))
 }

@@ -14,7 +14,7 @@ const OLD_CONFIGURATION: &str = r#"{"db_config": [{
 }]}"#;
 
 /// Every command that opens a vault, with arguments that would do something. Reads first.
-const READS: [&[&str]; 9] = [
+const READS: [&[&str]; 11] = [
     &["get", "a"],
     &["get", "a", "--field", "password"],
     &["read", "credb://a"],

@@ -38,7 +38,7 @@ fn the_tour_of_the_readme_works_as_written() {
 #[test]
 fn the_demonstration_runs_and_leaves_nothing() {
     let sandbox = Sandbox::new();
-    let script = repository().join("examples/demo.sh");
+    let script = repository().join("docs/demo.sh");
     let script = script.to_str().expect("a path in UTF-8");
     let outcome = sandbox
         .shell("TMPDIR=$PWD sh \"$0\"")

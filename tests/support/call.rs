@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -112,6 +113,9 @@ impl Call {
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
+        // A group of its own under a parent of another: one without such a parent, as under some
+        // CI runners, ignores the signals of job control.
+        command.process_group(0);
         command
             .args(&self.arguments)
             .env_clear()

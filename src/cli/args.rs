@@ -209,6 +209,13 @@ pub(crate) struct GetArgs {
     /// Print the field without the newline
     #[arg(long, requires = "field")]
     pub(crate) raw: bool,
+    #[command(flatten)]
+    pub(crate) out: OutArgs,
+}
+
+/// Where a secret goes instead of stdout.
+#[derive(Args)]
+pub(crate) struct OutArgs {
     /// Write to this file instead, whole or not at all
     #[arg(short, long, value_name = "FILE")]
     pub(crate) out_file: Option<PathBuf>,

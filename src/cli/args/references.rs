@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::OutArgs;
+
 /// Arguments of `read`.
 #[derive(Args)]
 #[command(after_help = "\
@@ -22,12 +24,8 @@ pub(crate) struct ReadArgs {
     /// Print it without a newline
     #[arg(long)]
     pub(crate) raw: bool,
-    /// Write to this file instead, whole or not at all
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) out_file: Option<PathBuf>,
-    /// The permissions of that file [default: 0600]
-    #[arg(long, value_name = "MODE", requires = "out_file")]
-    pub(crate) file_mode: Option<OsString>,
+    #[command(flatten)]
+    pub(crate) out: OutArgs,
 }
 
 /// Arguments of `run`.

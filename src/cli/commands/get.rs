@@ -28,7 +28,7 @@ enum View {
 
 /// Shows what was asked for; all of it is of one committed state.
 pub(super) fn run(context: &Context, args: GetArgs) -> Result<(), Failure> {
-    let sink = Sink::new(args.out_file, mode(args.file_mode.as_deref())?);
+    let sink = Sink::new(args.out.out_file, mode(args.out.file_mode.as_deref())?);
     let view = match (args.field, args.raw, args.show_password) {
         (Some(name), true, _) => View::Raw(name),
         (Some(name), false, _) => View::Field(name),

@@ -19,8 +19,7 @@ pub(super) fn run(context: &Context, args: ReadArgs) -> Result<(), Failure> {
             show_password: false,
             field: Some(reference.field().to_owned()),
             raw: args.raw,
-            out_file: args.out_file,
-            file_mode: args.file_mode,
+            out: args.out,
         },
     )
 }

@@ -12,6 +12,7 @@ mod globals;
 mod hints;
 mod input;
 mod keys;
+mod memory;
 mod output;
 mod page;
 mod process;

@@ -12,7 +12,7 @@ use rustix::process::{
 use signal_hook::consts::SIGXFSZ;
 
 use super::output::Output;
-use super::report;
+use super::report::{self, DAMAGED};
 
 /// Whether the library may turn a panic inside the storage engine into an error.
 static UNWINDING: AtomicBool = AtomicBool::new(false);
@@ -50,24 +50,27 @@ pub(crate) fn allow_core_dumps() {
     }
 }
 
+/// How to tell that the storage engine gave up on a file, once there is a file to tell of.
+static DAMAGE: OnceLock<Damage> = OnceLock::new();
+
+struct Damage {
+    output: Output,
+    vault: Option<PathBuf>,
+    code: u8,
+}
+
 /// Makes a panic inside the storage engine the report of a damaged file, at once: unwinding
 /// through the engine may abort; the exit code is then `code`. Any other panic is told by its place
 /// alone, since its text may hold anything.
 pub(crate) fn report_panics(output: &Output, vault: Option<PathBuf>, code: u8) {
+    let _ = DAMAGE.set(Damage { output: output.clone(), vault, code });
     let output = output.clone();
     panic::set_hook(Box::new(move |panic| {
         if credb::inside_store_call() {
             if UNWINDING.load(Ordering::Relaxed) {
                 return;
             }
-            let name =
-                vault.as_ref().map_or_else(|| "the vault".into(), |path| path.to_string_lossy());
-            tell(
-                &output,
-                "corrupt",
-                &format!("{name} is damaged: the storage engine gave up on it"),
-            );
-            end(code.into());
+            give_up_on_file();
         }
         let place = match panic.location() {
             Some(place) => format!(" at {}:{}", place.file(), place.line()),
@@ -75,6 +78,14 @@ pub(crate) fn report_panics(output: &Output, vault: Option<PathBuf>, code: u8) {
         };
         tell(&output, "failed", &format!("internal error{place}"));
     }));
+}
+
+/// Tells that the storage engine cannot go on with a damaged file, and ends the process.
+pub(crate) fn give_up_on_file() -> ! {
+    let Some(Damage { output, vault, code }) = DAMAGE.get() else { end(DAMAGED.into()) };
+    let name = vault.as_ref().map_or_else(|| "the vault".into(), |path| path.to_string_lossy());
+    tell(output, "corrupt", &format!("{name} is damaged: the storage engine gave up on it"));
+    end((*code).into())
 }
 
 fn tell(output: &Output, code: &str, message: &str) {

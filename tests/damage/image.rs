@@ -3,7 +3,7 @@
 use crate::support::Random;
 
 /// The bytes of a page, and of the header that a page begins with.
-const PAGE: usize = 4_096;
+pub(crate) const PAGE: usize = 4_096;
 const HEADER: usize = 320;
 
 /// The byte whose lowest bit names the commit that counts: flipped, it may serve the one before.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::image::Image;
+use crate::image::{Image, PAGE};
 use crate::support::{Call, Outcome, Random, Sandbox};
 use crate::sweep::{report, scale};
 use crate::vault::{HOST, Known, make};
@@ -57,6 +57,45 @@ fn the_program_tells_of_damage_with_its_code_and_dies_of_no_signal() {
     assert!(right > 0 && damaged > 0, "the sample shows nothing: {right} right, {damaged} damaged");
     report(&format!("{right} commands answered right, {damaged} told of damage"));
 }
+
+/// Each leaf page in turn becomes a branch whose children claim to be pages of 4 GiB. Without the
+/// limit of the program's allocator these calls end by a signal, since the memory is not there.
+#[test]
+fn no_page_number_makes_the_program_ask_for_memory_that_is_not_there() {
+    const LEAF: u8 = 1;
+    let sandbox = Sandbox::new();
+    fs::create_dir_all(sandbox.path("data/credb")).unwrap();
+    make(&sandbox.vault()).unwrap();
+    let good = sandbox.vault_bytes();
+    let known = Known::new();
+    let leaves = (0..good.len()).step_by(PAGE).filter(|page| good[*page] == LEAF);
+    let mut damaged = 0;
+    for page in leaves {
+        let mut image = good.clone();
+        image[page..page + HUGE_BRANCH.len()].copy_from_slice(&HUGE_BRANCH);
+        for command in Command::ALL {
+            fs::write(sandbox.vault(), &image).unwrap();
+            let outcome = command.call(&sandbox, &known).address_space(1 << 30).run();
+            let code = outcome.exit_code();
+            outcome.check(matches!(code, Some(0 | 5 | 6)), &format!("page {page} ended it"));
+            damaged += usize::from(code == Some(6));
+        }
+    }
+    assert!(damaged > 0, "no page was read");
+}
+
+/// A branch page of redb with one key, of one byte: kind, number of keys, checksums and numbers of
+/// two children, end of the key, key. The highest five bits of a page's number are its order.
+const HUGE_BRANCH: [u8; 61] = {
+    const ORDER: u8 = 20;
+    let mut page = [0; 61];
+    page[0] = 2;
+    page[2] = 1;
+    page[47] = ORDER << 3;
+    page[55] = ORDER << 3;
+    page[56] = 61;
+    page
+};
 
 #[derive(Debug, Clone, Copy)]
 enum Command {

@@ -85,6 +85,14 @@ impl Call {
         self
     }
 
+    /// Runs with this much address space, in bytes.
+    pub(crate) fn address_space(mut self, bytes: u64) -> Self {
+        let own = std::mem::replace(&mut self.program, "/bin/sh".into());
+        let script = format!("ulimit -v {} && exec \"$0\" \"$@\"", bytes / 1_024);
+        self.arguments.splice(0..0, ["-c".into(), script.into(), own.into_os_string()]);
+        self
+    }
+
     /// Starts it and waits for its end.
     #[track_caller]
     pub(crate) fn run(&self) -> Outcome {

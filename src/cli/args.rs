@@ -4,6 +4,7 @@
 //! of `set` are taken as they come and checked later, so that no message of the parser holds one.
 
 mod copies;
+mod direct;
 mod references;
 mod set;
 mod several;
@@ -17,6 +18,7 @@ pub(crate) use self::copies::{BackupArgs, RestoreArgs, SalvageArgs, VerifyArgs};
 pub(crate) use self::references::{InjectArgs, ReadArgs, RunArgs};
 pub(crate) use self::set::{GenerateArgs, PolicyArgs, SetArgs, SourceArgs};
 pub(crate) use self::several::{BatchArgs, MoveArgs, TagArgs, TagCommand};
+use super::raw::RawArguments;
 
 /// What the long help says besides.
 const REFERENCE: &str = "\
@@ -66,6 +68,17 @@ pub(crate) struct Cli {
     pub(crate) globals: GlobalArgs,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Cli {
+    /// What this command line says.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, or the help that was asked for.
+    pub(crate) fn of(raw: &RawArguments) -> Result<Self, clap::Error> {
+        direct::parse(raw).map_or_else(|| Self::try_parse_from(raw.all()), Ok)
+    }
 }
 
 /// Options that stand before or after the command.

@@ -26,8 +26,6 @@ mod when;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use self::args::{Cli, Command};
 use self::context::Context;
 use self::globals::Globals;
@@ -54,7 +52,7 @@ pub(crate) fn run() -> ExitCode {
 }
 
 fn prepare(raw: &RawArguments) -> Result<(Context, Command), Failure> {
-    let cli = Cli::try_parse_from(raw.all()).map_err(|error| usage::failure(&error, raw))?;
+    let cli = Cli::of(raw).map_err(|error| usage::failure(&error, raw))?;
     let globals = Globals::resolve(cli.globals)?;
     Ok((Context::new(globals, raw), cli.command))
 }

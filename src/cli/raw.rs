@@ -8,6 +8,9 @@ use super::args::Color;
 /// `set` under all its names: its values may be secrets.
 const SET: [&str; 3] = ["set", "add", "vault-add"];
 
+/// Global options that take no value.
+const FLAGS: [&str; 3] = ["--json", "--quiet", "--no-input"];
+
 /// Global options that take a value.
 const VALUED: [&str; 6] =
     ["--vault", "--key-file", "--recovery-file", "--hostname", "--wait", "--color"];
@@ -75,6 +78,24 @@ impl RawArguments {
         None
     }
 
+    /// The global options, the command and the words after it. `None` if anything stands before
+    /// the command but global options written out in full.
+    pub(crate) fn parts(&self) -> Option<(&[OsString], &str, &[OsString])> {
+        let words = self.0.get(1..)?;
+        let mut position = 0;
+        loop {
+            let word = words.get(position)?.to_str()?;
+            let (name, has_value) =
+                word.split_once('=').map_or((word, false), |(name, _)| (name, true));
+            position += match () {
+                () if FLAGS.contains(&word) || has_value && VALUED.contains(&name) => 1,
+                () if VALUED.contains(&word) => 2,
+                () if word.starts_with('-') => return None,
+                () => return Some((&words[..position], word, &words[position + 1..])),
+            };
+        }
+    }
+
     /// The words after the program's name, if they may be repeated.
     pub(crate) fn repeatable(&self) -> Option<Vec<String>> {
         if self.about_set() {
@@ -89,13 +110,29 @@ impl RawArguments {
 }
 
 #[cfg(test)]
+impl RawArguments {
+    /// Those of a command line.
+    pub(crate) fn of<'a>(words: impl IntoIterator<Item = &'a str>) -> Self {
+        Self(words.into_iter().map(Into::into).collect())
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     fn raw(words: &[&str]) -> RawArguments {
-        RawArguments(
-            std::iter::once("credb").chain(words.iter().copied()).map(Into::into).collect(),
-        )
+        RawArguments::of(std::iter::once("credb").chain(words.iter().copied()))
+    }
+
+    #[test]
+    fn the_command_stands_behind_global_options_only() {
+        let line = raw(&["--vault", "get", "--wait=1", "--json", "set", "x", "--json"]);
+        let (globals, verb, rest) = line.parts().unwrap();
+        assert_eq!((globals.len(), verb, rest.len()), (4, "set", 2));
+        for other in [&["-h", "get"][..], &["--", "get"], &["--unknown", "get"], &["--vault"]] {
+            assert!(raw(other).parts().is_none(), "{other:?}");
+        }
     }
 
     #[test]

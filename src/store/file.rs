@@ -33,6 +33,18 @@ pub(crate) enum Medium {
     File(File),
 }
 
+impl Medium {
+    /// The open file once more, with the locks that it has.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub(super) fn file(&self, path: &Path) -> Result<File> {
+        let Self::File(file) = self;
+        file.try_clone().map_err(Error::io("read", path))
+    }
+}
+
 /// Held by a writer from before it looks at the file until its work is done. Let go by dropping.
 pub(crate) trait Turn {}
 

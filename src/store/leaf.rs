@@ -1,4 +1,5 @@
-//! Finds rows in the bytes of a damaged file, without its tree: for salvage only.
+//! Finds rows in the bytes of a file, without the engine: for salvage, and to prove that a row is
+//! absent.
 //!
 //! redb keeps rows in leaf pages that describe themselves (its docs/design.md, "Leaf page"): a
 //! type byte 1, an unused byte, the number of rows (u16), the ends of all keys and of all values
@@ -45,14 +46,15 @@ pub(crate) fn scan(path: &Path, visit: Visit<'_>) -> Result<()> {
     Ok(())
 }
 
-struct Leaf {
+/// A page that describes itself as a leaf.
+pub(super) struct Leaf {
     bytes: Vec<u8>,
     rows: usize,
 }
 
 impl Leaf {
     /// The leaf at `start`, if the bytes there can be one.
-    fn read(file: &File, start: u64, length: u64) -> std::io::Result<Option<Self>> {
+    pub(super) fn read(file: &File, start: u64, length: u64) -> std::io::Result<Option<Self>> {
         let room = usize::try_from(length - start).unwrap_or(LARGEST).min(LARGEST);
         let mut head = [0; 4];
         if room < head.len() || !read_at(file, &mut head, start)? || head[0] != 1 {
@@ -86,7 +88,13 @@ impl Leaf {
         word.fold(0, |end, byte| end << 8 | usize::from(*byte))
     }
 
-    fn rows(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+    /// All of the page up to the end of its last value.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Keys and values, in the order of the page.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let begin = |position: usize| match position {
             0 => 4 + 8 * self.rows,
             position => self.end(position - 1),
@@ -97,7 +105,7 @@ impl Leaf {
 }
 
 /// Whether all bytes could be read; a file that ends early is no error here.
-fn read_at(file: &File, out: &mut [u8], offset: u64) -> std::io::Result<bool> {
+pub(super) fn read_at(file: &File, out: &mut [u8], offset: u64) -> std::io::Result<bool> {
     match file.read_exact_at(out, offset) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(false),

@@ -74,6 +74,10 @@ pub(crate) trait ReadRows {
     /// The value of a row.
     fn row(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>>;
 
+    /// Checks that nothing hides a row that was not found: that no page on the way to it is
+    /// damaged. [`Error::Corrupt`] if one is.
+    fn check_way(&self, table: Table, key: &[u8]) -> Result<()>;
+
     /// Key and value of the table's last row.
     fn last_row(&self, table: Table) -> Result<Option<(Vec<u8>, Vec<u8>)>>;
 
@@ -83,10 +87,10 @@ pub(crate) trait ReadRows {
 
 /// Changes rows; reads see the changes made so far.
 pub(crate) trait WriteRows: ReadRows {
-    /// Adds or replaces a row.
+    /// Adds or replaces a row. [`Error::Corrupt`] if a page on the way to it is damaged.
     fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<()>;
 
-    /// Removes a row, if it is there.
+    /// Removes a row, if it is there. [`Error::Corrupt`] if a page on the way to it is damaged.
     fn delete(&mut self, table: Table, key: &[u8]) -> Result<()>;
 }
 

@@ -5,12 +5,14 @@
 //! redb, which a damaged file can cause, becomes an error.
 
 mod backend;
+mod checksums;
 mod failure;
 mod overlay;
 mod rows;
 
 use std::cell::Cell;
 use std::fmt;
+use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -23,6 +25,7 @@ use ::redb::{
 };
 
 use self::backend::{Backend, Doubt, EmptyFile};
+use self::checksums::Pages;
 pub(super) use self::failure::OpenFailure;
 use self::failure::{LockTimeout, failure, opening, starting};
 use self::overlay::Overlay;
@@ -49,6 +52,10 @@ pub fn inside_store_call() -> bool {
 pub(super) struct Engine {
     handle: Option<Handle>,
     path: PathBuf,
+    /// The open file, to look at its pages without the engine.
+    file: File,
+    /// Whether the file had nothing in it when it was opened.
+    is_new: bool,
     doubt: Arc<Doubt>,
 }
 
@@ -75,6 +82,7 @@ impl Engine {
         path: &Path,
     ) -> Result<Self, OpenFailure> {
         let doubt = Arc::new(Doubt::default());
+        let file = medium.file(path)?;
         let backend = Backend::new(medium, empty, &doubt).map_err(|e| opening(e, path))?;
         let handle = contained(|| {
             Ok(match access {
@@ -86,7 +94,8 @@ impl Engine {
                 })?),
             })
         })?;
-        Ok(Self { handle: Some(handle), path: path.to_owned(), doubt })
+        let is_new = empty == EmptyFile::Expected;
+        Ok(Self { handle: Some(handle), path: path.to_owned(), file, is_new, doubt })
     }
 
     /// Checks the whole file, page by page: whether redb would not have to mend anything. Waits
@@ -129,7 +138,8 @@ impl Engine {
                 OpenFailure::Known(error) => OpenFailure::Stale(error),
                 failure => failure,
             })?;
-            let rows = Reading { transaction, tables: Default::default(), path: &self.path };
+            let pages = Pages::of(&self.file);
+            let rows = Reading { transaction, tables: Default::default(), pages, path: &self.path };
             let result = body(&rows);
             inside(|| drop(rows));
             Ok(result?)
@@ -147,8 +157,9 @@ impl Engine {
             };
             let transaction =
                 inside(|| database.begin_write()).map_err(|error| starting(error, &self.path))?;
-            let mut rows =
-                Writing { transaction: &transaction, tables: Default::default(), path: &self.path };
+            let pages = (!self.is_new).then(|| Pages::of(&self.file));
+            let tables = Default::default();
+            let mut rows = Writing { transaction: &transaction, tables, pages, path: &self.path };
             let verdict = body(&mut rows);
             inside(|| drop(rows));
             match verdict {
@@ -202,7 +213,9 @@ impl Engine {
         }
         let (database, transaction) = opened?;
         contained(|| {
-            let rows = Writing { transaction: &transaction, tables: Default::default(), path };
+            let pages = Some(Pages::of(&header.file));
+            let tables = Default::default();
+            let rows = Writing { transaction: &transaction, tables, pages, path };
             let result = body(&rows);
             inside(|| drop(rows));
             inside(|| drop((transaction, database)));
@@ -263,15 +276,14 @@ fn contained<T>(call: impl FnOnce() -> Result<T, OpenFailure>) -> Result<T, Open
 
 /// The header of a file, to see whether somebody changes it.
 struct Header<'a> {
-    file: std::fs::File,
+    file: File,
     bytes: Vec<u8>,
     path: &'a Path,
 }
 
 impl<'a> Header<'a> {
     fn of(medium: &Medium, path: &'a Path) -> Result<Self> {
-        let Medium::File(file) = medium;
-        let file = file.try_clone().map_err(Error::io("read", path))?;
+        let file = medium.file(path)?;
         let bytes = Self::read(&file).map_err(Error::io("read", path))?;
         Ok(Self { file, bytes, path })
     }
@@ -280,7 +292,7 @@ impl<'a> Header<'a> {
         Ok(Self::read(&self.file).map_err(Error::io("read", self.path))? == self.bytes)
     }
 
-    fn read(file: &std::fs::File) -> io::Result<Vec<u8>> {
+    fn read(file: &File) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; 4_096];
         let length = file.read_at(&mut bytes, 0)?;
         bytes.truncate(length);

@@ -85,7 +85,7 @@ impl<'a> Snapshot<'a> {
 }
 
 /// The stored bytes of this id's record. Where there are none there must be none in the index
-/// either.
+/// either, and no damage that hides them.
 pub(super) fn stored_record(
     rows: &dyn ReadRows,
     epoch: &EpochKeys,
@@ -93,8 +93,11 @@ pub(super) fn stored_record(
 ) -> Result<Option<Vec<u8>>> {
     let key = epoch.row_key(id);
     let stored = rows.row(Table::Records, &key)?;
-    if stored.is_none() && rows.row(Table::Index, &key)?.is_some() {
-        return Err(damaged(id, "its record is missing"));
+    if stored.is_none() {
+        if rows.row(Table::Index, &key)?.is_some() {
+            return Err(damaged(id, "its record is missing"));
+        }
+        rows.check_way(Table::Records, &key)?;
     }
     Ok(stored)
 }

@@ -31,7 +31,6 @@ pub(crate) fn check(path: &Path, image: Image, step: Step, known: &Known) -> Che
         contents: known.last.clone(),
         replayed: image.may_replay().then(|| known.before.clone()),
         stale: 0,
-        restarted: false,
         violations: vec![],
         errors: vec![],
     };
@@ -66,8 +65,6 @@ pub(crate) struct Check {
     /// the newest no reader can know. Verification does.
     replayed: Option<Contents>,
     pub(crate) stale: usize,
-    /// Whether the version of a removed id began again.
-    pub(crate) restarted: bool,
     pub(crate) violations: Violations,
     /// The kinds of the errors.
     pub(crate) errors: Vec<&'static str>,
@@ -78,7 +75,6 @@ impl Check {
     pub(crate) fn summary(&self) -> String {
         let mut kinds = self.errors.clone();
         kinds.extend((self.stale > 0).then_some("an earlier row"));
-        kinds.extend(self.restarted.then_some("a version begun again"));
         kinds.sort_unstable();
         kinds.dedup();
         if kinds.is_empty() { "all right".to_owned() } else { kinds.join(", ") }
@@ -139,13 +135,9 @@ impl Check {
             let edit = Edit::new().password(&password(name, before + 1)[..]);
             let what = format!("set {name}");
             if let Some(change) = self.accept(&what, vault.set_if(&id(name), &edit, condition)) {
-                // Known, and told by verification: damage can hide the row that keeps the last
-                // version of a removed id, which then begins again.
-                let restarted = name == REMOVED && change.version == 1;
-                self.restarted |= restarted;
                 let earlier = self.replayed.as_ref().and_then(|earlier| earlier.get(name));
                 let stale = earlier.is_some_and(|(version, _)| change.version == version + 1);
-                let same = (restarted || stale || change.version == before + 1)
+                let same = (stale || change.version == before + 1)
                     && change.created != self.contents.contains_key(name);
                 self.holds(same, &what, &change);
                 let value = (change.version, password(name, before + 1));

@@ -3,9 +3,11 @@
 use std::cell::{OnceCell, RefCell};
 use std::ops::Bound;
 use std::path::Path;
+use std::time::Duration;
 
 use ::redb::{ReadOnlyTable, ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
 
+use super::checksums::{Pages, Way};
 use super::failure::{storage_error, table_error};
 use super::inside;
 use crate::error::{Error, Result};
@@ -19,6 +21,7 @@ type WriteTable<'txn> = ::redb::Table<'txn, &'static [u8], &'static [u8]>;
 pub(super) struct Reading<'a> {
     pub(super) transaction: ReadTransaction,
     pub(super) tables: [OnceCell<ReadTable>; Table::ALL.len()],
+    pub(super) pages: Pages<'a>,
     pub(super) path: &'a Path,
 }
 
@@ -39,6 +42,10 @@ impl ReadRows for Reading<'_> {
         get(self.table(table)?, key, self.path)
     }
 
+    fn check_way(&self, table: Table, key: &[u8]) -> Result<()> {
+        check_way(&self.pages, table, key, self.path)
+    }
+
     fn last_row(&self, table: Table) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
         last(self.table(table)?, self.path)
     }
@@ -52,6 +59,8 @@ impl ReadRows for Reading<'_> {
 pub(super) struct Writing<'a> {
     pub(super) transaction: &'a WriteTransaction,
     pub(super) tables: [RefCell<Option<WriteTable<'a>>>; Table::ALL.len()],
+    /// None for a file in the making.
+    pub(super) pages: Option<Pages<'a>>,
     pub(super) path: &'a Path,
 }
 
@@ -80,6 +89,11 @@ impl ReadRows for Writing<'_> {
         self.with(table, |open| get(open, key, self.path))
     }
 
+    fn check_way(&self, table: Table, key: &[u8]) -> Result<()> {
+        // This transaction's own changes are not in the file yet, but they have hidden no row.
+        self.pages.as_ref().map_or(Ok(()), |pages| check_way(pages, table, key, self.path))
+    }
+
     fn last_row(&self, table: Table) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
         self.with(table, |open| last(open, self.path))
     }
@@ -91,12 +105,14 @@ impl ReadRows for Writing<'_> {
 
 impl WriteRows for Writing<'_> {
     fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<()> {
+        self.check_way(table, key)?;
         self.with(table, |open| {
             inside(|| open.insert(key, value).map(drop)).map_err(|e| storage_error(e, self.path))
         })
     }
 
     fn delete(&mut self, table: Table, key: &[u8]) -> Result<()> {
+        self.check_way(table, key)?;
         self.with(table, |open| {
             inside(|| open.remove(key).map(drop)).map_err(|e| storage_error(e, self.path))
         })
@@ -133,6 +149,17 @@ fn each(
         visit(key, value)?;
     }
     Ok(())
+}
+
+fn check_way(pages: &Pages<'_>, table: Table, key: &[u8], path: &Path) -> Result<()> {
+    match pages.check(table, key).map_err(Error::io("read", path))? {
+        Way::Intact => Ok(()),
+        Way::Damaged => {
+            let reason = "a page on the way to a row is not as it was written";
+            Err(Error::corrupt(path.display().to_string(), reason))
+        }
+        Way::Unsettled => Err(Error::Busy { path: path.to_owned(), waited: Duration::ZERO }),
+    }
 }
 
 fn definition(table: Table) -> Definition {

@@ -2,6 +2,7 @@
 //!
 //! Everything is checked once, here, when it comes in, so that what is inside cannot be wrong.
 
+mod earlier;
 mod edit;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use chrono::{DateTime, Utc};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
+pub use self::earlier::{Earlier, Replacement};
 pub(crate) use self::edit::same_content;
 pub use self::edit::{Condition, Edit, Patch};
 

@@ -47,6 +47,15 @@ pub enum Error {
         field: String,
     },
 
+    /// This version of the credential is not kept, or there never was one.
+    #[error("no version {version} of credential \"{id}\" is kept")]
+    VersionNotFound {
+        /// The credential.
+        id: CredentialId,
+        /// The version asked for.
+        version: u64,
+    },
+
     /// The vault has no key slot of this number.
     #[error("no key slot {slot}")]
     SlotNotFound {

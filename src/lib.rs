@@ -43,7 +43,8 @@ mod store;
 mod vault;
 
 pub use credential::{
-    BUILT_IN_FIELDS, Change, Condition, Credential, CredentialId, Edit, Metadata, Patch, limits,
+    BUILT_IN_FIELDS, Change, Condition, Credential, CredentialId, Earlier, Edit, Metadata, Patch,
+    Replacement, limits,
 };
 pub use error::{Attempt, Error, Result};
 pub use keys::{KeySource, NewKey, RecoveryCode, Slot, SlotKind};
@@ -53,7 +54,7 @@ pub use store::inside_store_call;
 #[doc(hidden)]
 pub use vault::fuzzing;
 pub use vault::{
-    Backup, Checked, Compaction, Damage, Info, LockedVault, Lost, Options, Overwrite, Progress,
-    Query, Restored, Salvaged, Since, Snapshot, StateToken, Transaction, Vault, VaultId,
+    Backup, Checked, Compaction, Config, Damage, Info, LockedVault, Lost, Options, Overwrite,
+    Progress, Query, Restored, Salvaged, Since, Snapshot, StateToken, Transaction, Vault, VaultId,
     Verification,
 };

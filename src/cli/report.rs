@@ -266,6 +266,7 @@ fn classify(error: &Error) -> (&'static str, u8) {
         Error::VaultNotFound { .. }
         | Error::NotFound { .. }
         | Error::FieldNotFound { .. }
+        | Error::VersionNotFound { .. }
         | Error::SlotNotFound { .. } => ("not_found", 3),
         Error::VaultExists { .. } | Error::AlreadyExists { .. } | Error::VersionMismatch { .. } => {
             ("conflict", 4)

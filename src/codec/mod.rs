@@ -4,12 +4,14 @@
 //! byte and the bincode-1 layout of a value bound to its vault and table. docs/format.md has the
 //! bytes and vectors.
 
+mod history;
 mod row;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+pub(crate) use self::history::HistoryRow;
 pub(crate) use self::row::{IndexRow, RecordRow, RecordState, from_micros, micros};
 
 /// The largest body in bytes: a credential at all its limits, with room.
@@ -32,6 +34,7 @@ pub(crate) enum Binding {
     Epochs = 3,
     Records = 4,
     Index = 5,
+    History = 6,
     Settings = 7,
     Manifest = 8,
     SlotDetails = 10,

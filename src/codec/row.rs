@@ -46,9 +46,17 @@ struct RecordWire<'a> {
 
 #[derive(Serialize, Deserialize)]
 enum StateWire<'a> {
-    Live(MetadataWire<'a>, SecretWire<'a>, Vec<(Cow<'a, str>, SecretWire<'a>)>),
+    Live(CredentialWire<'a>),
     Removed(i64),
 }
+
+/// Metadata, password, and fields by name.
+#[derive(Serialize, Deserialize)]
+pub(super) struct CredentialWire<'a>(
+    MetadataWire<'a>,
+    SecretWire<'a>,
+    Vec<(Cow<'a, str>, SecretWire<'a>)>,
+);
 
 #[derive(Serialize, Deserialize)]
 struct SecretWire<'a>(
@@ -86,17 +94,7 @@ impl RecordRow {
     /// Bytes to seal.
     pub(crate) fn encode(&self, vault: &[u8; 16]) -> zeroize::Zeroizing<Vec<u8>> {
         let state = match &self.state {
-            RecordState::Live(credential) => StateWire::Live(
-                MetadataWire::of(&credential.metadata),
-                SecretWire(Cow::Borrowed(credential.password.expose())),
-                credential
-                    .fields
-                    .iter()
-                    .map(|(name, value)| {
-                        (Cow::Borrowed(name.as_str()), SecretWire(Cow::Borrowed(value.expose())))
-                    })
-                    .collect(),
-            ),
+            RecordState::Live(credential) => StateWire::Live(CredentialWire::of(credential)),
             RecordState::Removed { at } => StateWire::Removed(micros(*at)),
         };
         let id = Cow::Borrowed(self.id.as_str());
@@ -114,15 +112,8 @@ impl RecordRow {
         let id = parse_id(wire.id)?;
         let state = match wire.state {
             StateWire::Removed(at) => RecordState::Removed { at: from_micros(at)? },
-            StateWire::Live(metadata, password, fields) => {
-                let fields: Vec<(String, Secret)> = fields
-                    .into_iter()
-                    .map(|(name, value)| (name.into_owned(), Secret::new(value.0.into_owned())))
-                    .collect();
-                let names = fields.iter().map(|(name, _)| name.clone()).collect();
-                let metadata = metadata.into_metadata(id.clone(), wire.version, names)?;
-                let password = Secret::new(password.0.into_owned());
-                RecordState::Live(Box::new(Credential { metadata, password, fields }))
+            StateWire::Live(credential) => {
+                RecordState::Live(Box::new(credential.into_credential(id.clone(), wire.version)?))
             }
         };
         Ok(Self { id, uid: wire.uid, version: wire.version, state })
@@ -153,6 +144,34 @@ impl IndexRow {
         let names = wire.field_names.into_iter().map(Cow::into_owned).collect();
         let metadata = wire.metadata.into_metadata(parse_id(wire.id)?, wire.version, names)?;
         Ok(Self { uid: wire.uid, metadata })
+    }
+}
+
+impl<'a> CredentialWire<'a> {
+    pub(super) fn of(credential: &'a Credential) -> Self {
+        let fields = credential.fields.iter().map(|(name, value)| {
+            (Cow::Borrowed(name.as_str()), SecretWire(Cow::Borrowed(value.expose())))
+        });
+        Self(
+            MetadataWire::of(&credential.metadata),
+            SecretWire(Cow::Borrowed(credential.password.expose())),
+            fields.collect(),
+        )
+    }
+
+    pub(super) fn into_credential(
+        self,
+        id: CredentialId,
+        version: u64,
+    ) -> Result<Credential, Malformed> {
+        let Self(metadata, password, fields) = self;
+        let fields: Vec<(String, Secret)> = fields
+            .into_iter()
+            .map(|(name, value)| (name.into_owned(), Secret::new(value.0.into_owned())))
+            .collect();
+        let names = fields.iter().map(|(name, _)| name.clone()).collect();
+        let metadata = metadata.into_metadata(id, version, names)?;
+        Ok(Credential { metadata, password: Secret::new(password.0.into_owned()), fields })
     }
 }
 
@@ -218,7 +237,7 @@ fn borrowed(texts: &[String]) -> Vec<Cow<'_, str>> {
     texts.iter().map(|text| Cow::Borrowed(text.as_str())).collect()
 }
 
-fn parse_id(text: Cow<'_, str>) -> Result<CredentialId, Malformed> {
+pub(super) fn parse_id(text: Cow<'_, str>) -> Result<CredentialId, Malformed> {
     CredentialId::new(text).map_err(|_| "its id breaks the rules for ids")
 }
 

@@ -13,8 +13,11 @@ use crate::seal::{Key, Sealer, random};
 /// The bytes of a key of the table `epochs`: the epoch's number, big-endian.
 pub(crate) const EPOCH_KEY_LENGTH: usize = 4;
 
-/// The key of a row of `records` and `index`: the epoch, big-endian, and the blind id.
+/// The key of a row of `records` and `index`, and what one of `history` begins with: the epoch, big-endian, and the blind id.
 pub(crate) type RowKey = [u8; 20];
+
+/// The key of a row of `history`: that of the credential, and the version, big-endian.
+pub(crate) type HistoryKey = [u8; 28];
 
 /// A row of `epochs`.
 #[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
@@ -60,6 +63,7 @@ impl EpochRow {
             epoch: self.epoch,
             records: Sealer::new(&subkey("credb/1 records")),
             index: Sealer::new(&subkey("credb/1 index")),
+            history: Sealer::new(&subkey("credb/1 history")),
             blind: subkey("credb/1 blind"),
             sums: subkey("credb/1 sums"),
         }
@@ -71,6 +75,7 @@ pub(crate) struct EpochKeys {
     epoch: u32,
     pub(crate) records: Sealer,
     pub(crate) index: Sealer,
+    pub(crate) history: Sealer,
     blind: Key,
     sums: Key,
 }
@@ -91,6 +96,14 @@ impl EpochKeys {
         let mut key = [0; 20];
         key[..4].copy_from_slice(&self.prefix());
         key[4..].copy_from_slice(&mac[..16]);
+        key
+    }
+
+    /// The key of an earlier version of this credential.
+    pub(crate) fn history_key(&self, id: &CredentialId, version: u64) -> HistoryKey {
+        let mut key = [0; 28];
+        key[..20].copy_from_slice(&self.row_key(id));
+        key[20..].copy_from_slice(&version.to_be_bytes());
         key
     }
 

@@ -11,7 +11,7 @@ mod slot;
 mod source;
 
 pub(crate) use self::derive::VaultKey;
-pub(crate) use self::epoch::{EpochKeys, EpochRow, RowKey};
+pub(crate) use self::epoch::{EpochKeys, EpochRow, HistoryKey, RowKey};
 pub use self::recovery::RecoveryCode;
 pub use self::slot::{Slot, SlotKind};
 pub(crate) use self::slot::{SlotDetails, SlotFailure, SlotRow};

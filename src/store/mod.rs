@@ -38,11 +38,12 @@ pub(crate) enum Table {
     Index = 4,
     Settings = 5,
     Manifest = 6,
+    History = 7,
 }
 
 impl Table {
     /// All tables, in the order of their declaration.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Header,
         Self::Slots,
         Self::Epochs,
@@ -50,7 +51,11 @@ impl Table {
         Self::Index,
         Self::Settings,
         Self::Manifest,
+        Self::History,
     ];
+
+    /// Those whose rows belong to an epoch, and are counted and summed up in the manifest.
+    pub(crate) const OF_EPOCHS: [Self; 3] = [Self::Records, Self::Index, Self::History];
 
     /// The table's name in the file.
     pub(crate) fn name(self) -> &'static str {
@@ -62,6 +67,7 @@ impl Table {
             Self::Index => "index",
             Self::Settings => "settings",
             Self::Manifest => "manifest",
+            Self::History => "history",
         }
     }
 }

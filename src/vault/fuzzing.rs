@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::manifest::Manifest;
 use super::settings::Settings;
-use crate::codec::{self, Binding, IndexRow, RecordRow};
+use crate::codec::{self, Binding, HistoryRow, IndexRow, RecordRow};
 use crate::credential::{Credential, CredentialId, Edit};
 use crate::keys::{EpochRow, SlotFailure, SlotRow, VaultKey};
 use crate::seal::{self, Sealer};
@@ -25,6 +25,8 @@ pub enum Row {
     Record,
     /// Of `index`.
     Index,
+    /// Of `history`.
+    History,
     /// Of `epochs`.
     Epoch,
     /// Of `settings`.
@@ -35,13 +37,14 @@ pub enum Row {
 
 impl Row {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Record, Self::Index, Self::Epoch, Self::Settings, Self::Manifest];
+    pub const ALL: [Self; 6] =
+        [Self::Record, Self::Index, Self::Epoch, Self::Settings, Self::Manifest, Self::History];
 
     fn binding(self) -> Binding {
         match self {
             Self::Record => Binding::Records,
             Self::Index => Binding::Index,
+            Self::History => Binding::History,
             Self::Epoch => Binding::Epochs,
             Self::Settings => Binding::Settings,
             Self::Manifest => Binding::Manifest,
@@ -70,6 +73,11 @@ pub fn decode(row: Row, plaintext: &[u8]) {
         }
         Row::Index => {
             if let Ok(row) = IndexRow::decode(&VAULT, plaintext) {
+                assert_eq!(row.encode(&VAULT).as_slice(), plaintext, "two plaintexts mean it");
+            }
+        }
+        Row::History => {
+            if let Ok(row) = HistoryRow::decode(&VAULT, plaintext) {
                 assert_eq!(row.encode(&VAULT).as_slice(), plaintext, "two plaintexts mean it");
             }
         }

@@ -23,6 +23,8 @@ pub struct Info {
     pub format_version: u32,
     /// The number of credentials.
     pub credentials: u64,
+    /// The number of earlier versions in it, of all credentials and removed ones together.
+    pub earlier_versions: u64,
     /// The number of writes the vault has seen.
     pub generation: u64,
     /// The key slots with their labels.
@@ -62,6 +64,7 @@ impl Vault {
                 vault_id: self.id,
                 format_version: header::FORMAT,
                 credentials: manifest.rows(Table::Index),
+                earlier_versions: manifest.rows(Table::History),
                 generation: manifest.generation(),
                 slots: slots::read(rows, key)?,
                 created_at: Settings::read(rows, key)?.created_at()?,

@@ -2,10 +2,12 @@
 
 mod backup;
 mod cache;
+mod config;
 mod create;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod header;
+mod history;
 mod info;
 mod list;
 mod locked;
@@ -30,6 +32,7 @@ use chrono::{SubsecRound, Utc};
 
 pub use self::backup::{Backup, Compaction, Overwrite};
 use self::cache::Cache;
+pub use self::config::Config;
 pub use self::info::Info;
 pub use self::list::Query;
 pub use self::locked::LockedVault;

@@ -6,14 +6,14 @@
 use super::backup::Overwrite;
 use super::transaction::{Transaction, change};
 use crate::codec::{RecordRow, RecordState};
-use crate::credential::{Change, Credential, CredentialId, same_content};
+use crate::credential::{Change, Credential, CredentialId, Replacement, same_content};
 use crate::error::{Error, Result};
 use crate::seal::random;
 
 impl Transaction<'_> {
     /// Gives a credential another id. It stays the same credential: the password's time and the
-    /// time of creation are kept. Its version follows the last ones of both ids, and a tombstone
-    /// stays under the old id. Onto its own id with [`Overwrite::Allowed`] it changes nothing.
+    /// time of creation are kept, and its earlier versions go along. Its version follows the last
+    /// ones of both ids, and a tombstone stays under the old id. Onto its own id with [`Overwrite::Allowed`] it changes nothing.
     ///
     /// # Errors
     ///
@@ -48,9 +48,13 @@ impl Transaction<'_> {
             return Ok(change(&credential, false, false));
         }
         let last = target.as_ref().map_or(0, |target| target.version).max(row.version);
-        let created = !target.is_some_and(|target| target.is_live());
-        let renamed = self.under(to, credential, last)?;
-        let change = change(&renamed, created, true);
+        let renamed = self.under(to, credential.clone(), last)?;
+        let overwritten = target.and_then(|target| Some((target.uid, target.into_live()?)));
+        let change = change(&renamed, overwritten.is_none(), true);
+        if let Some((uid, overwritten)) = overwritten {
+            self.keep(uid, overwritten, Replacement::Updated)?;
+        }
+        self.carry(row.uid, credential, to)?;
         self.put(row.uid, renamed)?;
         // Whatever is added under the old id later is another credential.
         self.bury(RecordRow { uid: *random(), ..row })?;
@@ -82,6 +86,9 @@ impl Transaction<'_> {
         copied.metadata.created_at =
             stored.as_ref().map_or(copied.metadata.updated_at, |stored| stored.metadata.created_at);
         let change = change(&copied, stored.is_none(), true);
+        if let Some(stored) = stored {
+            self.keep(uid, stored, Replacement::Updated)?;
+        }
         self.put(uid, copied)?;
         Ok(change)
     }

@@ -9,15 +9,18 @@ use std::path::Path;
 
 use chrono::{SubsecRound, Utc};
 
+use super::config::Config;
+use super::history;
 use super::manifest::{Manifest, Total};
 use super::settings::{self, Settings};
 use super::snapshot::open_index;
 use super::{Options, Vault, VaultId, header};
-use crate::codec::{IndexRow, RecordRow, RecordState};
-use crate::credential::CredentialId;
+use crate::codec::{HistoryRow, IndexRow, RecordRow, RecordState};
+use crate::credential::{CredentialId, Replacement};
 use crate::error::{Error, Result};
 use crate::keys::{
-    EpochKeys, EpochRow, KeySource, NewKey, RowKey, Secrets, SlotDetails, SlotRow, VaultKey,
+    EpochKeys, EpochRow, HistoryKey, KeySource, NewKey, RowKey, Secrets, SlotDetails, SlotRow,
+    VaultKey,
 };
 use crate::store::{self, Table, WriteRows};
 
@@ -79,6 +82,7 @@ impl Vault {
             let reason = "is a copy of another vault";
             return Err(Error::invalid("the vault that the keys are from", reason));
         }
+        found.promote_history(vault_key.vault(), &epoch.keys(vault_key.vault()));
         let salvaged = found.report(&vault_key, &epoch.keys(vault_key.vault()));
         found.write(new, options, &vault_key, &epoch, new_key)?;
         Ok(salvaged)
@@ -108,6 +112,9 @@ struct Found {
     /// The stored record of the highest version.
     records: BTreeMap<RowKey, (RecordRow, Vec<u8>)>,
     index: BTreeMap<RowKey, IndexRow>,
+    history: BTreeMap<HistoryKey, (HistoryRow, Vec<u8>)>,
+    /// The credentials whose newest version left is an earlier one, and which it is.
+    promoted: Vec<(CredentialId, u64)>,
 }
 
 impl Found {
@@ -158,10 +165,15 @@ impl Found {
     /// The credentials: of each the highest version that opens.
     fn open_rows(&mut self, damaged: &Path, key: &VaultKey, epoch: &EpochKeys) -> Result<()> {
         store::scan(damaged, &mut |row_key, stored| {
-            let Ok(row_key) = RowKey::try_from(row_key) else { return Ok(()) };
             if !row_key.starts_with(&epoch.prefix()) {
                 return Ok(());
             }
+            if let Ok(history_key) = HistoryKey::try_from(row_key)
+                && let Ok(row) = history::open(key.vault(), epoch, row_key, stored)
+            {
+                self.history.insert(history_key, (row, stored.to_vec()));
+            }
+            let Ok(row_key) = RowKey::try_from(row_key) else { return Ok(()) };
             if let Some(plaintext) = epoch.records.open(stored) {
                 let row = RecordRow::decode(key.vault(), &plaintext).ok();
                 let row = row.filter(|row| epoch.row_key(&row.id) == row_key);
@@ -188,7 +200,38 @@ impl Found {
         self.vault.is_some_and(|vault| vault.0 != *key.vault())
             && self.records.is_empty()
             && self.index.is_empty()
+            && self.history.is_empty()
             && self.last_manifest(key).is_none()
+    }
+
+    /// Where an earlier version is newer than the record that is left, if one is, it takes the
+    /// record's place: what replaced it is lost, unless that was a removal.
+    fn promote_history(&mut self, vault: &[u8; 16], epoch: &EpochKeys) {
+        // In the order of the versions: the newest of each credential comes last.
+        let newest: BTreeMap<RowKey, HistoryKey> =
+            self.history.iter().map(|(key, (row, _))| (epoch.row_key(row.id()), *key)).collect();
+        for (row_key, history_key) in newest {
+            let Some((row, _)) = self.history.get(&history_key) else { continue };
+            let (id, uid, version) = (row.id().clone(), row.uid, row.version());
+            let known = self.records.get(&row_key).map(|(record, _)| record);
+            if known.is_some_and(|known| {
+                known.version > version || (known.version == version && !known.is_live())
+            }) {
+                continue;
+            }
+            let state = if row.replacement == Replacement::Removed {
+                RecordState::Removed { at: row.at }
+            } else {
+                self.promoted.push((id.clone(), version));
+                RecordState::Live(Box::new(row.credential.clone()))
+            };
+            let record = RecordRow { id, uid, version, state };
+            if record.is_live() {
+                self.history.remove(&history_key);
+            }
+            let stored = epoch.records.seal(&record.encode(vault));
+            self.records.insert(row_key, (record, stored));
+        }
     }
 
     /// What is missing or older than it was.
@@ -210,7 +253,20 @@ impl Found {
             };
             lost.push(Lost { id: Some(index.metadata.id.clone()), reason });
         }
+        for (id, version) in &self.promoted {
+            if !lost.iter().any(|lost| lost.id.as_ref() == Some(id)) {
+                let reason =
+                    format!("what came after version {version} is lost, that is there instead");
+                lost.push(Lost { id: Some(id.clone()), reason });
+            }
+        }
         if let Some(manifest) = self.last_manifest(key) {
+            let found = (self.history.len() + self.promoted.len()) as u64;
+            let earlier = manifest.rows(Table::History).saturating_sub(found);
+            if earlier > 0 {
+                let reason = format!("{earlier} of the earlier versions are lost");
+                lost.push(Lost { id: None, reason });
+            }
             let expected = manifest.rows(Table::Index);
             let known = live + absent;
             if expected > known {
@@ -262,6 +318,7 @@ impl Found {
         let keys = epoch.keys(key.vault());
         let old = self.settings.iter().find_map(|token| Settings::open(token, key).ok());
         let settings = old.map_or_else(|| Settings::new(now), Settings::reincarnated);
+        let keep = Config::of(&settings)?.history_keep;
         let details = SlotDetails { label: None, created_at: now };
         let slot = SlotRow::new(1, new_key.kind(), &secret, key, &details);
         let mut manifest = self.last_manifest(key).map_or_else(Manifest::new, Manifest::emptied);
@@ -272,6 +329,7 @@ impl Found {
             rows.put(Table::Settings, settings::KEY, &settings.seal(key))?;
             rows.row(Table::Index, &[])?;
             rows.row(Table::Records, &[])?;
+            rows.row(Table::History, &[])?;
             for (row_key, (row, stored)) in &self.records {
                 manifest.replace(&keys, Table::Records, row_key, (None, Some(stored)))?;
                 rows.put(Table::Records, row_key, stored)?;
@@ -282,9 +340,31 @@ impl Found {
                     rows.put(Table::Index, row_key, &sealed)?;
                 }
             }
+            // Rows of versions that were dropped are found too: no change would drop them again.
+            for (history_key, stored) in self.newest_history(keep) {
+                manifest.replace(&keys, Table::History, history_key, (None, Some(stored)))?;
+                rows.put(Table::History, history_key, stored)?;
+            }
             manifest.renew_fixed(rows, key)?;
             manifest.write(rows, key, now)
         })
+    }
+
+    /// The newest so many earlier versions of each credential, in the order of their keys.
+    fn newest_history(&self, keep: usize) -> Vec<(&HistoryKey, &Vec<u8>)> {
+        let mut newest = Vec::new();
+        let (mut credential, mut count) = (None, 0);
+        for (key, (_, stored)) in self.history.iter().rev() {
+            if credential != Some(&key[..20]) {
+                (credential, count) = (Some(&key[..20]), 0);
+            }
+            count += 1;
+            if count <= keep {
+                newest.push((key, stored));
+            }
+        }
+        newest.reverse();
+        newest
     }
 }
 

@@ -64,6 +64,21 @@ impl Settings {
         self
     }
 
+    /// The entry of this name.
+    pub(super) fn entry(&self, name: &str) -> Option<&str> {
+        let found = self.entries.iter().find(|(own, _)| own == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// Puts an entry in its place, or drops it.
+    pub(super) fn enter(&mut self, name: &str, value: Option<String>) {
+        self.entries.retain(|(own, _)| own != name);
+        if let Some(value) = value {
+            self.entries.push((name.to_owned(), value));
+            self.entries.sort_unstable();
+        }
+    }
+
     pub(super) fn created_at(&self) -> Result<DateTime<Utc>> {
         from_micros(self.created_at).map_err(|reason| Error::corrupt("the settings row", reason))
     }

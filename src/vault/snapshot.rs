@@ -29,6 +29,18 @@ impl<'a> Snapshot<'a> {
         Ok(Self { rows, keys, epoch: keys.epoch(rows)?, cache })
     }
 
+    pub(super) fn rows(&self) -> &dyn ReadRows {
+        self.rows
+    }
+
+    pub(super) fn keys(&self) -> &Unlocked {
+        self.keys
+    }
+
+    pub(super) fn epoch(&self) -> &EpochKeys {
+        &self.epoch
+    }
+
     /// The credential of this id, if there is one.
     ///
     /// # Errors

@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::config::Config;
 use super::header::{self, Intent};
 use super::list::{self, Query};
 use super::manifest::Manifest;
+use super::settings::Settings;
 use super::snapshot::{damaged, open_record, stored_record};
 use super::unlocked::Unlocked;
 use crate::codec::{IndexRow, RecordRow, RecordState};
 use crate::credential::{
-    Change, Condition, Credential, CredentialId, Edit, Metadata, same_content,
+    Change, Condition, Credential, CredentialId, Edit, Metadata, Replacement, same_content,
 };
 use crate::error::{Error, Result};
 use crate::keys::EpochKeys;
@@ -26,6 +28,8 @@ pub struct Transaction<'a> {
     epoch: Arc<EpochKeys>,
     manifest: Manifest,
     now: DateTime<Utc>,
+    /// How many earlier versions are kept, once it was read.
+    history_limit: Option<usize>,
     changed: bool,
 }
 
@@ -39,7 +43,7 @@ impl<'a> Transaction<'a> {
         header::check(rows, path, Intent::Write)?;
         let epoch = keys.epoch(rows)?;
         let manifest = Manifest::read(rows, keys.vault_key())?;
-        Ok(Self { rows, keys, epoch, manifest, now, changed: false })
+        Ok(Self { rows, keys, epoch, manifest, now, history_limit: None, changed: false })
     }
 
     /// The credential of this id, if there is one.
@@ -99,6 +103,9 @@ impl<'a> Transaction<'a> {
             return Ok(change(stored, false, false));
         }
         let change = change(&credential, stored.is_none(), true);
+        if let Some(stored) = stored {
+            self.keep(uid, stored, Replacement::Updated)?;
+        }
         self.put(uid, credential)?;
         Ok(change)
     }
@@ -112,6 +119,9 @@ impl<'a> Transaction<'a> {
     pub fn remove_if(&mut self, id: &CredentialId, condition: Condition) -> Result<()> {
         let row = self.live(id)?;
         condition.check(id, row.version)?;
+        if let RecordState::Live(credential) = &row.state {
+            self.keep(row.uid, credential.as_ref().clone(), Replacement::Removed)?;
+        }
         self.bury(row)
     }
 
@@ -159,9 +169,20 @@ impl<'a> Transaction<'a> {
     }
 
     /// Changes one row and the manifest with it.
-    fn replace(&mut self, table: Table, key: &[u8], new: Option<&[u8]>) -> Result<()> {
+    pub(super) fn replace(&mut self, table: Table, key: &[u8], new: Option<&[u8]>) -> Result<()> {
         let old = self.rows.row(table, key)?;
-        self.manifest.replace(&self.epoch, table, key, (old.as_deref(), new))?;
+        self.exchange(table, key, (old.as_deref(), new))
+    }
+
+    /// Changes one row, whose stored bytes are known, and the manifest with it; `None` stands for
+    /// no row.
+    pub(super) fn exchange(
+        &mut self,
+        table: Table,
+        key: &[u8],
+        (old, new): (Option<&[u8]>, Option<&[u8]>),
+    ) -> Result<()> {
+        self.manifest.replace(&self.epoch, table, key, (old, new))?;
         self.changed = true;
         match new {
             Some(value) => self.rows.put(table, key, value),
@@ -181,7 +202,26 @@ impl<'a> Transaction<'a> {
         Ok(Some(row))
     }
 
-    fn vault(&self) -> &[u8; 16] {
+    pub(super) fn rows(&self) -> &dyn ReadRows {
+        self.rows
+    }
+
+    pub(super) fn epoch(&self) -> &EpochKeys {
+        &self.epoch
+    }
+
+    /// How many earlier versions of each credential are kept.
+    pub(super) fn history_limit(&mut self) -> Result<usize> {
+        if let Some(limit) = self.history_limit {
+            return Ok(limit);
+        }
+        let settings = Settings::read(self.rows, self.keys.vault_key())?;
+        let limit = Config::of(&settings)?.history_keep;
+        self.history_limit = Some(limit);
+        Ok(limit)
+    }
+
+    pub(super) fn vault(&self) -> &[u8; 16] {
         self.keys.vault_key().vault()
     }
 }

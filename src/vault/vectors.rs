@@ -1,7 +1,6 @@
 //! The test vectors of docs/format.md against the code, which may not drift apart from them.
-//!
-//! If the format changes before its release, this prints vectors for the document:
-//! `cargo test --lib print_fresh_vectors -- --ignored --nocapture`.
+
+mod fresh;
 
 use std::collections::BTreeMap;
 
@@ -13,9 +12,9 @@ use sha2::{Digest, Sha256};
 use super::manifest::Manifest;
 use super::settings::{self, Settings};
 use super::token::StateToken;
-use super::{VaultId, header};
-use crate::codec::{IndexRow, RecordRow, RecordState};
-use crate::credential::{Credential, CredentialId, Edit, Patch};
+use super::{VaultId, header, history};
+use crate::codec::{HistoryRow, IndexRow, RecordRow, RecordState};
+use crate::credential::{Credential, CredentialId, Edit, Patch, Replacement};
 use crate::error::Result;
 use crate::keys::{
     EpochKeys, EpochRow, RecoveryCode, SlotDetails, SlotFailure, SlotKind, SlotRow, VaultKey,
@@ -107,6 +106,8 @@ impl Vectors {
         rows.put(Table::Settings, settings::KEY, &self.bytes("settings.token")).unwrap();
         rows.put(Table::Records, &row_key, &self.bytes("record.token")).unwrap();
         rows.put(Table::Index, &row_key, &self.bytes("index.token")).unwrap();
+        let history_key = self.bytes("row.history.key");
+        rows.put(Table::History, &history_key, &self.bytes("history.token")).unwrap();
         rows.put(Table::Manifest, Manifest::KEY, &self.bytes("manifest.token")).unwrap();
         rows
     }
@@ -183,6 +184,24 @@ fn index() -> IndexRow {
     IndexRow { uid: [0x71; 16], metadata: credential().metadata }
 }
 
+/// Version 2, which differs in the password alone, was replaced by version 3.
+fn earlier() -> HistoryRow {
+    let at = credential().metadata.updated_at;
+    let mut credential = credential();
+    credential.password = "before".into();
+    credential.metadata.version = 2;
+    HistoryRow { uid: [0x71; 16], credential, replacement: Replacement::Updated, at }
+}
+
+/// The same, removed or moved from another id.
+fn replaced_otherwise(replacement: Replacement) -> HistoryRow {
+    HistoryRow { replacement, ..earlier() }
+}
+
+fn renamed() -> HistoryRow {
+    replaced_otherwise(Replacement::Renamed { from: CredentialId::new("old").unwrap() })
+}
+
 /// The frame around a body, written a second time from the document.
 fn framed(body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(body.len()).unwrap();
@@ -230,6 +249,8 @@ fn the_keys_and_macs_of_an_epoch_are_those_of_the_document() {
     let epoch = vectors.epoch();
     assert_key(&epoch.records, vectors.array("key.records"));
     assert_key(&epoch.index, vectors.array("key.index"));
+    assert_key(&epoch.history, vectors.array("key.history"));
+    assert_eq!(epoch.history_key(&id(), 2).to_vec(), vectors.bytes("row.history.key"));
     assert_eq!(epoch.row_key(&id()).to_vec(), vectors.bytes("row.key"));
     let (key, token) = (vectors.bytes("row.key"), vectors.bytes("record.token"));
     assert_eq!(epoch.row_mac("records", &key, &token), vectors.array("row.mac"));
@@ -247,6 +268,19 @@ fn the_rows_of_a_credential_are_those_of_the_document() {
     assert_eq!(vectors.record(), live());
     let opened = vectors.epoch().index.open(&vectors.bytes("index.token")).unwrap();
     assert_eq!(IndexRow::decode(&vault, &opened), Ok(index()));
+}
+
+#[test]
+fn the_rows_of_earlier_versions_are_those_of_the_document() {
+    let vectors = Vectors::of_document();
+    let vault = vectors.array("vault.id");
+    let removed = replaced_otherwise(Replacement::Removed);
+    for (row, name) in [(earlier(), "updated"), (removed, "removed"), (renamed(), "renamed")] {
+        let body = vectors.bytes(&format!("history.{name}.body"));
+        assert_eq!(row.encode(&vault).to_vec(), framed(&body), "{name}");
+    }
+    let (key, token) = (vectors.bytes("row.history.key"), vectors.bytes("history.token"));
+    assert_eq!(history::open(&vault, &vectors.epoch(), &key, &token), Ok(earlier()));
 }
 
 #[test]
@@ -308,11 +342,14 @@ fn the_manifest_and_the_state_token_are_those_of_the_document() {
     let manifest = Manifest::read(&rows, &key).unwrap();
     assert_eq!(manifest.generation(), 1);
     assert!(manifest.fixed_agrees(&rows, &key).unwrap());
-    let row_key = vectors.bytes("row.key");
     let mut expected = Manifest::new();
-    for (table, token) in [(Table::Records, "record.token"), (Table::Index, "index.token")] {
-        let token = vectors.bytes(token);
-        expected.replace(&epoch, table, &row_key, (None, Some(&token))).unwrap();
+    for (table, key, token) in [
+        (Table::Records, "row.key", "record.token"),
+        (Table::Index, "row.key", "index.token"),
+        (Table::History, "row.history.key", "history.token"),
+    ] {
+        let (key, token) = (vectors.bytes(key), vectors.bytes(token));
+        expected.replace(&epoch, table, &key, (None, Some(&token))).unwrap();
         assert_eq!(manifest.total(1, table), expected.total(1, table), "{table:?}");
         assert_eq!(manifest.rows(table), 1);
     }
@@ -342,140 +379,4 @@ fn the_recovery_code_of_known_bits_is_that_of_the_document() {
     let from_bits = SlotRow::new(1, SlotKind::Recovery, &bits, &key, &details);
     let secret = crate::keys::KeySource::Recovery(code).secret().unwrap();
     assert!(from_bits.unwrap_key(key.vault(), &secret).is_ok());
-}
-
-/// Fresh vectors, in the form of the document.
-#[derive(Default)]
-struct Fresh(Vec<(String, String)>);
-
-impl Fresh {
-    fn text(&mut self, name: impl Into<String>, value: impl Into<String>) {
-        self.0.push((name.into(), value.into()));
-    }
-
-    fn bytes(&mut self, name: impl Into<String>, value: &[u8]) {
-        self.text(name, HEXLOWER.encode(value));
-    }
-
-    /// The same value, noted down.
-    fn noted(&mut self, name: &str, value: Vec<u8>) -> Vec<u8> {
-        self.bytes(name, &value);
-        value
-    }
-}
-
-fn numbers<const N: usize>(first: u8) -> [u8; N] {
-    std::array::from_fn(|position| first + u8::try_from(position).unwrap())
-}
-
-#[test]
-#[ignore = "prints vectors for docs/format.md, and checks nothing"]
-fn print_fresh_vectors() {
-    let (vault, secret, root) = (numbers::<16>(0), numbers::<32>(0x20), numbers::<32>(0x40));
-    let key = VaultKey::from_bytes(vault, secret.into());
-    let mut fresh = Fresh::default();
-    fresh.bytes("vault.id", &vault);
-    fresh.bytes("vault.key", &secret);
-    for name in ["epochs", "settings", "manifest", "slot details", "fixed rows", "state"] {
-        let derived = hkdf(&secret, &vault, &format!("credb/1 {name}"));
-        fresh.bytes(format!("key.{}", name.replace(' ', "_")), &derived);
-    }
-    for name in ["records", "index", "blind", "sums"] {
-        fresh.bytes(format!("key.{name}"), &hkdf(&root, &vault, &format!("credb/1 {name}")));
-    }
-    let mut rows = Rows::default();
-    fresh_fixed_rows(&mut fresh, &mut rows, &key, root);
-    fresh_credential(&mut fresh, &mut rows, &key);
-    let sizes = [36, 256, 257, 272, 273, 1_000, 1_025, 4_000, 70_000, 1_200_000];
-    let padded = |length: usize| {
-        let text = "x".repeat(length - 30);
-        crate::codec::encode(&vault, crate::codec::Binding::Records, &text).len()
-    };
-    let pairs = sizes.map(|length| format!("{length}:{}", padded(length)));
-    fresh.text("padded.sizes", pairs.join(" "));
-    fresh.bytes("recovery.bits", &numbers::<20>(0x80));
-    fresh.text("recovery.code", recovery_text(&numbers::<20>(0x80)));
-    fresh.text("hostname.key", BASE64URL.encode(&Sha256::digest("host-a")));
-    for (name, value) in fresh.0 {
-        let (head, rest) = value.split_at(value.len().min(96 - name.len()));
-        println!("{name} = {head}");
-        for line in rest.as_bytes().chunks(96) {
-            println!("   {}", std::str::from_utf8(line).unwrap());
-        }
-    }
-}
-
-/// Header, slots, the epoch and the settings.
-fn fresh_fixed_rows(fresh: &mut Fresh, rows: &mut Rows, key: &VaultKey, root: [u8; 32]) {
-    header::write(rows, VaultId(*key.vault())).unwrap();
-    for name in ["format", "features", "vault"] {
-        let row = rows.row(Table::Header, name.as_bytes()).unwrap().unwrap();
-        fresh.bytes(format!("header.{name}"), &row);
-    }
-    for (number, (kind, name, secret)) in (1_u32..).zip(SLOTS) {
-        let label = (number == 1).then(|| "here".to_owned());
-        let details = SlotDetails { label, created_at: time("2025-01-02T03:04:05Z") };
-        let row = SlotRow::new(number, kind, secret, key, &details).to_bytes();
-        let derived = match kind {
-            SlotKind::Hostname => Sha256::digest(secret).into(),
-            _ => hkdf(secret, &row[SALT], &format!("credb/1 slot {name}")),
-        };
-        fresh.bytes(format!("slot.{name}.secret"), secret);
-        fresh.bytes(format!("slot.{name}.key"), &derived);
-        let body = Sealer::new(&derived).open(&row[WRAPPED]).unwrap();
-        fresh.bytes(format!("slot.{name}.body"), unframed(&body));
-        if number == 1 {
-            let details = hkdf(&numbers::<32>(0x20), key.vault(), "credb/1 slot details");
-            let body = Sealer::new(&details).open(&row[DETAILS]).unwrap();
-            fresh.bytes("slot.machine.details", unframed(&body));
-        }
-        let row = fresh.noted(&format!("slot.{name}.row"), row);
-        rows.put(Table::Slots, &number.to_be_bytes(), &row).unwrap();
-    }
-    let binding = crate::codec::Binding::Epochs;
-    let body = crate::codec::encode(key.vault(), binding, &(1_u32, root));
-    fresh.bytes("epoch.body", unframed(&body));
-    let token = fresh.noted("epoch.token", key.epochs().seal(&body));
-    rows.put(Table::Epochs, &[0, 0, 0, 1], &token).unwrap();
-    let token = Settings::new(time("2025-01-02T03:04:05Z")).seal(key);
-    fresh.bytes("settings.body", unframed(&key.settings().open(&token).unwrap()));
-    let token = fresh.noted("settings.token", token);
-    rows.put(Table::Settings, settings::KEY, &token).unwrap();
-}
-
-/// The rows of the credential, the manifest over all rows, and the state token.
-fn fresh_credential(fresh: &mut Fresh, rows: &mut Rows, key: &VaultKey) {
-    let vault = key.vault();
-    let stored = rows.row(Table::Epochs, &[0, 0, 0, 1]).unwrap().unwrap();
-    let epoch = EpochRow::open(key, &[0, 0, 0, 1], &stored).unwrap().keys(vault);
-    let row_key = fresh.noted("row.key", epoch.row_key(&id()).to_vec());
-    fresh.bytes("record.live.body", unframed(&live().encode(vault)));
-    fresh.bytes("record.removed.body", unframed(&removed().encode(vault)));
-    fresh.bytes("index.body", unframed(&index().encode(vault)));
-    let record = fresh.noted("record.token", epoch.records.seal(&live().encode(vault)));
-    let index = fresh.noted("index.token", epoch.index.seal(&index().encode(vault)));
-    fresh.bytes("row.mac", &epoch.row_mac("records", &row_key, &record));
-    let mut manifest = Manifest::new();
-    manifest.replace(&epoch, Table::Records, &row_key, (None, Some(&record))).unwrap();
-    manifest.replace(&epoch, Table::Index, &row_key, (None, Some(&index))).unwrap();
-    manifest.renew_fixed(rows, key).unwrap();
-    manifest.write(rows, key, time("2025-01-02T03:04:05.000006Z")).unwrap();
-    let token = rows.row(Table::Manifest, Manifest::KEY).unwrap().unwrap();
-    fresh.bytes("manifest.body", unframed(&key.manifest().open(&token).unwrap()));
-    fresh.bytes("manifest.token", &token);
-    let settings = Settings::read(rows, key).unwrap();
-    fresh.text("state.token", StateToken::of(key, &settings, &manifest).to_string());
-}
-
-/// The code of these bits, written a second time from the document.
-fn recovery_text(bits: &[u8; 20]) -> String {
-    let check = Sha256::digest([b"credb recovery code".as_slice(), bits].concat());
-    let bytes = bits.iter().chain(&check[..3]);
-    let bits: Vec<u8> = bytes.flat_map(|byte| (0..8).rev().map(move |at| byte >> at & 1)).collect();
-    let digits = bits.chunks(5).take(36).map(|digit| {
-        let value = digit.iter().fold(0, |value, bit| value << 1 | usize::from(*bit));
-        char::from(b"0123456789ABCDEFGHJKMNPQRSTVWXYZ"[value])
-    });
-    let digits: Vec<char> = digits.collect();
-    digits.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
 }

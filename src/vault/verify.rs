@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::header::{self, Intent};
+use super::history;
 use super::manifest::{Manifest, Sum, Total};
 use super::settings::Settings;
 use super::snapshot::open_index;
@@ -27,6 +28,8 @@ pub struct Checked {
     pub index: u64,
     /// Tombstones of removed credentials.
     pub tombstones: u64,
+    /// Earlier versions: rows of `history`.
+    pub history: u64,
     /// Key slots.
     pub slots: u64,
     /// Epochs.
@@ -174,7 +177,8 @@ pub(super) fn verify(
     let manifest = Manifest::read(rows, keys.vault_key());
     let manifest = pass.kept("manifest", manifest);
     if let Some(manifest) = &manifest {
-        pass.total = manifest.rows(Table::Records) + manifest.rows(Table::Index);
+        let rows = Table::OF_EPOCHS.map(|table| manifest.rows(table));
+        pass.total = rows.into_iter().fold(0, u64::saturating_add);
     }
     pass.fixed_tables(manifest.as_ref());
     pass.epochs(manifest.as_ref());
@@ -272,7 +276,7 @@ impl Pass<'_> {
             Ok(())
         });
         self.kept("epochs", read);
-        let mut seen = [0, 0];
+        let mut seen = [0; Table::OF_EPOCHS.len()];
         for (key, token) in stored {
             self.checked.epochs += 1;
             let row = match EpochRow::open(keys.vault_key(), &key, &token) {
@@ -283,7 +287,7 @@ impl Pass<'_> {
                 }
             };
             let epoch = row.keys(keys.vault_key().vault());
-            for (position, table) in [Table::Records, Table::Index].into_iter().enumerate() {
+            for (position, table) in Table::OF_EPOCHS.into_iter().enumerate() {
                 let total = self.table(&epoch, table);
                 seen[position] += total.rows;
                 let expected = manifest.map(|manifest| manifest.total(epoch.epoch(), table));
@@ -293,7 +297,7 @@ impl Pass<'_> {
                 }
             }
         }
-        for (position, table) in [Table::Records, Table::Index].into_iter().enumerate() {
+        for (position, table) in Table::OF_EPOCHS.into_iter().enumerate() {
             let mut count = 0;
             let read = rows.rows(table, &[], &mut |_, _| {
                 count += 1;
@@ -315,6 +319,7 @@ impl Pass<'_> {
             total.sum.add(&epoch.row_mac(table.name(), key, stored));
             let checked = match table {
                 Table::Records => self.record(epoch, key, stored),
+                Table::History => self.earlier(epoch, key, stored),
                 _ => self.index_row(epoch, key, stored),
             };
             if let Err((id, reason)) = checked {
@@ -385,6 +390,25 @@ impl Pass<'_> {
             Ok(Some(_)) => Ok(()),
             Ok(None) => Err((Some(row.metadata.id.to_string()), "its record is missing".into())),
             Err(error) => Err((Some(row.metadata.id.to_string()), self.reason(error))),
+        }
+    }
+
+    fn earlier(
+        &mut self,
+        epoch: &EpochKeys,
+        key: &[u8],
+        stored: &[u8],
+    ) -> std::result::Result<(), (Option<String>, String)> {
+        self.checked.history += 1;
+        let row = history::open(self.keys.vault_key().vault(), epoch, key, stored)
+            .map_err(|reason| (None, reason.to_owned()))?;
+        let name = || Some(row.id().to_string());
+        match self.rows.row(Table::Records, &epoch.row_key(row.id())) {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => {
+                Err((name(), format!("the record of version {} is missing", row.version())))
+            }
+            Err(error) => Err((name(), self.reason(error))),
         }
     }
 }

@@ -23,12 +23,12 @@ fn a_sound_vault_verifies_and_says_what_was_checked() {
     let report = outcome.json();
     assert_eq!(report["ok"], true);
     assert_eq!(report["damaged"], json!([]));
-    let checked = json!({"credentials": 2, "tombstones": 1, "records": 3, "slots": 1, "epochs": 1,
-        "pages": true});
+    let checked = json!({"credentials": 2, "tombstones": 1, "records": 3, "history": 1, "slots": 1,
+        "epochs": 1, "pages": true});
     assert_eq!(report["checked"], checked);
     let token = report["state_token"].as_str().unwrap();
     let text = sandbox.credb(["verify"]).run().ok().silent().text();
-    for part in ["credentials:", "pages:            checked", token] {
+    for part in ["earlier versions: 1", "pages:            checked", token] {
         assert!(text.contains(part), "{text}");
     }
     assert_eq!(sandbox.vault_bytes(), before, "verifying changes nothing");

@@ -2,6 +2,7 @@
 """Reads a vault of format 1 that has a host name slot, as docs/format.md describes it.
 
     read_vault.py VAULT HOSTNAME get ID      the password of ID, as it is
+    read_vault.py VAULT HOSTNAME earlier ID  its earlier versions, a line each, the newest first
     read_vault.py VAULT HOSTNAME ids         the ids, a line each
     read_vault.py VAULT HOSTNAME state       the state token
 
@@ -22,8 +23,10 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 PAGE = 4096
 HOSTNAME_SLOT = 2
-BINDINGS = {"slots": 2, "epochs": 3, "records": 4, "index": 5, "settings": 7, "manifest": 8}
-TOTALS = {"records": 3, "index": 4}
+BINDINGS = {"slots": 2, "epochs": 3, "records": 4, "index": 5, "history": 6, "settings": 7}
+BINDINGS["manifest"] = 8
+TOTALS = {"records": 3, "index": 4, "history": 7}
+KEEP = 10
 
 
 def derive(secret, salt, info):
@@ -153,6 +156,19 @@ def record(reader):
     return row
 
 
+def earlier(reader):
+    row = {"id": reader.text(), "uid": reader.take(16), "version": reader.number(8)}
+    row["metadata"] = metadata(reader)
+    row["password"] = reader.bytes()
+    row["fields"] = reader.list(lambda: (reader.text(), reader.bytes()))
+    row["replaced"] = ("updated", "removed", "renamed")[reader.number(4)]
+    if row["replaced"] == "renamed":
+        row["from"] = reader.text()
+    row["replaced_at"] = reader.number(8, signed=True)
+    reader.end()
+    return row
+
+
 class Vault:
     def __init__(self, data, hostname):
         assert data[:9] == b"redb\x1a\x0a\xa9\x0d\x0a", "no redb file"
@@ -167,7 +183,7 @@ class Vault:
         self.epoch, root = max(self.epochs())
         self.sub = {
             name: derive(root, self.id, f"credb/1 {name}")
-            for name in ("records", "index", "blind", "sums")
+            for name in ("records", "index", "history", "blind", "sums")
         }
 
     def subkey(self, name):
@@ -205,12 +221,36 @@ class Vault:
                 newest[key] = row, stored
         return newest
 
-    def state(self):
-        """The state token, after the records agreed with the manifest."""
-        # redb's own table of tables has rows of these names too, which are no tokens.
+    def history(self):
+        """By row key: the earlier version, and its stored bytes."""
+        found = {}
+        for key, stored in self.rows:
+            if len(key) == 28 and key.startswith(self.epoch):
+                plaintext = unseal(self.sub["history"], stored)
+                row = earlier(body(plaintext, self.id, "history"))
+                place = self.row_key(row["id"]) + row["version"].to_bytes(8, "big")
+                assert place == key, "it stands in the place of another id or version"
+                found[key] = row, stored
+        return found
+
+    def keep(self):
+        """How many earlier versions of each credential count."""
+        entries = dict(self.settings()[1])
+        return int(entries.get("history.keep", KEEP))
+
+    def settings(self):
+        # redb's own table of tables has a row of this name too, which is no token.
         rows = {key: row for key, row in self.rows if row[:1] == b"\x80"}
         reader = body(unseal(self.subkey("settings"), rows[b"settings"]), self.id, "settings")
-        incarnation = reader.take(16)
+        incarnation, _created_at = reader.take(16), reader.number(8, signed=True)
+        entries = reader.list(lambda: (reader.text(), reader.text()))
+        reader.end()
+        return incarnation, entries
+
+    def state(self):
+        """The state token, after records and history agreed with the manifest."""
+        incarnation, _entries = self.settings()
+        rows = {key: row for key, row in self.rows if row[:1] == b"\x80"}
         reader = body(unseal(self.subkey("manifest"), rows[b"manifest"]), self.id, "manifest")
         begin = reader.at
         generation, _changed_at = reader.number(8), reader.number(8, signed=True)
@@ -219,11 +259,12 @@ class Vault:
         reader.take(32)
         reader.end()
 
-        records = self.records()
-        sums = [self.row_mac("records", key, stored) for key, (_, stored) in records.items()]
-        found = len(records), sum(sums) % 2**256
         epoch = int.from_bytes(self.epoch, "big")
-        assert totals[epoch, TOTALS["records"]] == found, "not the rows that were last written"
+        for table, rows_of in ("records", self.records()), ("history", self.history()):
+            sums = [self.row_mac(table, key, stored) for key, (_, stored) in rows_of.items()]
+            found = len(rows_of), sum(sums) % 2**256
+            total = totals.get((epoch, TOTALS[table]), (0, 0))
+            assert total == found, f"not the rows of {table} that were last written"
 
         manifest = b"\x01" + reader.data[begin:]
         mac = hmac.digest(self.subkey("state"), incarnation + manifest, "sha256")
@@ -245,6 +286,11 @@ def main(path, hostname, command, *arguments):
     if command == "ids":
         print("\n".join(sorted(live)))
         return 0
+    if command == "earlier":
+        kept = [row for row, _ in vault.history().values() if row["id"] == arguments[0]]
+        for row in sorted(kept, key=lambda row: -row["version"])[: vault.keep()]:
+            print(row["version"], row["replaced"], row["password"].decode("utf-8", "replace"))
+        return 0 if kept else 4
     if arguments[0] not in live:
         return 4
     sys.stdout.buffer.write(live[arguments[0]]["password"])

@@ -8,8 +8,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use credb::{
-    CredentialId, Edit, Error, KeySource, NewKey, Options, Patch, Query, RecoveryCode, SlotKind,
-    Vault,
+    CredentialId, Edit, Error, KeySource, NewKey, Options, Patch, Query, RecoveryCode, Replacement,
+    SlotKind, Vault,
 };
 use tempfile::TempDir;
 
@@ -120,6 +120,11 @@ fn a_removed_credential_of_format_1_stays_removed_and_keeps_its_version() {
     let copy = Copy::new();
     let vault = copy.open();
     assert!(matches!(vault.get(&id("removed")), Err(Error::NotFound { .. })));
+    let kept = vault.history(&id("removed")).unwrap();
+    let kept: Vec<_> = kept.iter().map(|kept| (kept.credential.metadata.version, kept)).collect();
+    assert_eq!(kept.iter().map(|(version, _)| *version).collect::<Vec<_>>(), [2, 1]);
+    assert_eq!(kept[0].1.replacement, Replacement::Removed);
+    assert_eq!(kept[0].1.credential.password.expose(), b"second");
     let change = vault.set(&id("removed"), &Edit::new().password("again")).unwrap();
     assert_eq!((change.version, change.created), (3, true));
 }
@@ -131,7 +136,7 @@ fn a_vault_of_format_1_verifies_before_and_after_it_is_changed() {
     let found = vault.verify(&|_, _| {}).unwrap();
     assert_eq!(found.damaged, []);
     assert_eq!((found.checked.index, found.checked.tombstones), (5, 1));
-    assert_eq!((found.checked.slots, found.checked.epochs), (4, 1));
+    assert_eq!((found.checked.slots, found.checked.epochs, found.checked.history), (4, 1, 4));
     let info = vault.info().unwrap();
     assert_eq!((info.format_version, info.credentials), (1, 5));
     let before = info.generation;

@@ -91,6 +91,10 @@ fn a_reader_in_python_opens_the_fixture() {
     assert_eq!(read(&["get", "empty"]), b"");
     let ids = "api/\u{1f511}\ndb/mysql-prod\nempty\nlarge\nnot-utf8\n";
     assert_eq!(read(&["ids"]), ids.as_bytes());
+    let earlier = "2 updated second\n1 updated first\n";
+    assert_eq!(read(&["earlier", "db/mysql-prod"]), earlier.as_bytes());
+    let earlier = "2 removed second\n1 updated first\n";
+    assert_eq!(read(&["earlier", "removed"]), earlier.as_bytes());
     for absent in ["removed", "never-there"] {
         let output = read_vault(python, &copy.vault(), HOST, &["get", absent]);
         assert_eq!(output.status.code(), Some(4), "{absent}");

@@ -77,6 +77,7 @@ impl About {
             "format_version": self.format_version,
             "unlocked": info.is_some(),
             "credentials": info.map(|info| info.credentials),
+            "earlier_versions": info.map(|info| info.earlier_versions),
             "file_size_bytes": self.file_size,
             "permissions": format!("{:03o}", self.permissions),
             "slots": slots_json(&self.slots),
@@ -94,6 +95,7 @@ impl About {
         page.labelled("unlocked", if self.unlocked.is_some() { b"yes" } else { b"no" });
         if let Some(info) = &self.unlocked {
             page.labelled("credentials", info.credentials.to_string().as_bytes());
+            page.labelled("earlier versions", info.earlier_versions.to_string().as_bytes());
         }
         page.labelled("file size", format!("{} bytes", self.file_size).as_bytes());
         page.labelled("permissions", format!("{:03o}", self.permissions).as_bytes());

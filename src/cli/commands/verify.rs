@@ -84,6 +84,7 @@ impl Report {
             ("credentials", checked.index),
             ("removed", checked.tombstones),
             ("records", checked.records),
+            ("earlier versions", checked.history),
             ("key slots", checked.slots),
             ("epochs", checked.epochs),
         ] {
@@ -158,6 +159,7 @@ fn checked_json(checked: &Checked) -> Value {
         "credentials": checked.index,
         "tombstones": checked.tombstones,
         "records": checked.records,
+        "history": checked.history,
         "slots": checked.slots,
         "epochs": checked.epochs,
         "pages": checked.structure,

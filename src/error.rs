@@ -56,6 +56,13 @@ pub enum Error {
         version: u64,
     },
 
+    /// No earlier version of the credential is kept, or none that differs from it.
+    #[error("no earlier version of credential \"{id}\" is kept to go back to")]
+    NoEarlierVersion {
+        /// The credential.
+        id: CredentialId,
+    },
+
     /// The vault has no key slot of this number.
     #[error("no key slot {slot}")]
     SlotNotFound {

@@ -55,6 +55,6 @@ pub use store::inside_store_call;
 pub use vault::fuzzing;
 pub use vault::{
     Backup, Checked, Compaction, Config, Damage, Info, LockedVault, Lost, Options, Overwrite,
-    Progress, Query, Restored, Salvaged, Since, Snapshot, StateToken, Transaction, Vault, VaultId,
-    Verification,
+    Progress, Purge, Query, Restored, Salvaged, Since, Snapshot, StateToken, Transaction, Undone,
+    Vault, VaultId, Verification,
 };

@@ -5,6 +5,7 @@
 
 mod copies;
 mod direct;
+mod earlier;
 mod references;
 mod set;
 mod several;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::copies::{BackupArgs, RestoreArgs, SalvageArgs, VerifyArgs};
+pub(crate) use self::earlier::{HistoryArgs, OneId, PurgeArgs, UndoArgs};
 pub(crate) use self::references::{InjectArgs, ReadArgs, RunArgs};
 pub(crate) use self::set::{GenerateArgs, PolicyArgs, SetArgs, SourceArgs};
 pub(crate) use self::several::{BatchArgs, MoveArgs, TagArgs, TagCommand};
@@ -156,6 +158,12 @@ pub(crate) enum Command {
     /// Copy a credential to another id
     #[command(visible_alias = "cp", after_help = several::COPY_HELP)]
     Copy(MoveArgs),
+    /// Show what a credential was before
+    History(HistoryArgs),
+    /// Go back to an earlier version, also of a removed credential
+    Undo(UndoArgs),
+    /// Forget a credential or its earlier versions for good
+    Purge(PurgeArgs),
     /// Add or remove tags of a credential
     #[command(subcommand)]
     Tag(TagCommand),
@@ -204,6 +212,7 @@ Examples:
   credb get mysql-prod                    the password masked
   credb get mysql-prod --field password   nothing but the password
   credb get tls --field key --raw -o key.pem
+  credb get mysql-prod --at 3             as it was at version 3
 
 The old name vault-get works too.")]
 pub(crate) struct GetArgs {
@@ -216,6 +225,9 @@ pub(crate) struct GetArgs {
     /// Show the password and the extra fields
     #[arg(long)]
     pub(crate) show_password: bool,
+    /// As it was at this version, as `credb history` shows it
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) at: Option<u64>,
     /// Print only this field and a newline
     #[arg(long, value_name = "NAME")]
     pub(crate) field: Option<String>,

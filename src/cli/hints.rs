@@ -68,6 +68,10 @@ impl Hints {
             Error::NotFound { .. } | Error::OutcomeUnknown { .. } => {
                 Some(self.see("what is there", "list"))
             }
+            Error::VersionNotFound { id, .. } | Error::NoEarlierVersion { id } => {
+                let command = self.about("history", id.as_str(), "");
+                Some(format!("see what is kept with `{command}`"))
+            }
             Error::FieldNotFound { id, .. } => Some(self.see_credential(id)),
             Error::SlotNotFound { .. } => Some(self.see("the slots", "key list")),
             Error::LastSlot { .. } => {

@@ -11,6 +11,7 @@ use credb::exchange::MAX_INPUT;
 use credb::{CredentialId, Error, Result, Secret};
 use zeroize::Zeroizing;
 
+use super::args::OneId;
 use super::report::Failure;
 
 /// How much of what is too large is read on to tell its size.
@@ -140,6 +141,13 @@ pub(crate) fn ids(
         return Err(Failure::usage("an ID is needed"));
     }
     Ok(ids)
+}
+
+impl OneId {
+    /// The one id there must be.
+    pub(crate) fn parse(self) -> Result<CredentialId, Failure> {
+        id(self.id.or(self.id_option).ok_or_else(|| Failure::usage("an ID is needed"))?)
+    }
 }
 
 /// Refuses a size beyond its limit.

@@ -267,6 +267,7 @@ fn classify(error: &Error) -> (&'static str, u8) {
         | Error::NotFound { .. }
         | Error::FieldNotFound { .. }
         | Error::VersionNotFound { .. }
+        | Error::NoEarlierVersion { .. }
         | Error::SlotNotFound { .. } => ("not_found", 3),
         Error::VaultExists { .. } | Error::AlreadyExists { .. } | Error::VersionMismatch { .. } => {
             ("conflict", 4)

@@ -12,7 +12,7 @@ use chrono::{DateTime, Datelike, Utc};
 use data_encoding::BASE64;
 use serde_json::{Map, Value, json};
 
-use crate::credential::{Change, Credential, CredentialId, Metadata};
+use crate::credential::{Change, Credential, CredentialId, Earlier, Metadata, Replacement};
 
 pub use self::read::{Parsed, read_credentials};
 pub(super) use self::read::{check_keys, id_member, not, with_member};
@@ -57,6 +57,21 @@ pub fn credential(credential: &Credential, secrets: Secrets) -> Value {
 #[must_use]
 pub fn metadata(metadata: &Metadata) -> Value {
     Value::Object(members(metadata))
+}
+
+/// An earlier version: the credential, and `replaced_at`, `how` (`updated`, `removed` or `renamed`)
+/// and `renamed_from`.
+#[must_use]
+pub fn earlier(earlier: &Earlier, secrets: Secrets) -> Value {
+    let mut document = credential(&earlier.credential, secrets);
+    let from = match &earlier.replacement {
+        Replacement::Renamed { from } => Some(from.as_str()),
+        _ => None,
+    };
+    document["replaced_at"] = time(earlier.replaced_at).into();
+    document["how"] = earlier.replacement.as_str().into();
+    document["renamed_from"] = from.into();
+    document
 }
 
 /// What a change did.

@@ -8,6 +8,7 @@ use super::Vault;
 use super::header::{self, Intent};
 use super::manifest::Manifest;
 use super::settings::{self, Settings};
+use super::snapshot::Snapshot;
 use crate::error::{Error, Result};
 use crate::store::{Table, Verdict};
 
@@ -86,6 +87,17 @@ impl Config {
     }
 }
 
+impl Snapshot<'_> {
+    /// What was chosen for this vault.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] and [`Error::Io`].
+    pub fn config(&self) -> Result<Config> {
+        Config::of(&Settings::read(self.rows(), self.keys().vault_key())?)
+    }
+}
+
 impl Vault {
     /// What was chosen for this vault.
     ///
@@ -93,10 +105,7 @@ impl Vault {
     ///
     /// Those of [`Vault::read`].
     pub fn config(&self) -> Result<Config> {
-        self.store.read(|rows| {
-            self.keys.epoch(rows)?;
-            Config::of(&Settings::read(rows, self.keys.vault_key())?)
-        })
+        self.read(|snapshot| Config::of(&Settings::read(snapshot.rows(), self.keys.vault_key())?))
     }
 
     /// Changes what was chosen for this vault, and returns it. Nothing is written if nothing

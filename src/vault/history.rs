@@ -6,8 +6,6 @@
 use std::collections::BTreeSet;
 
 use super::Vault;
-use super::config::Config;
-use super::settings::Settings;
 use super::snapshot::{Snapshot, damaged, stored_record};
 use super::transaction::Transaction;
 use crate::codec::HistoryRow;
@@ -95,8 +93,7 @@ impl Snapshot<'_> {
         if stored_record(self.rows(), self.epoch(), id)?.is_none() {
             return Err(Error::NotFound { ids: vec![id.clone()] });
         }
-        let settings = Settings::read(self.rows(), self.keys().vault_key())?;
-        kept_versions(self.rows(), self.epoch(), id, Config::of(&settings)?.history_keep)
+        kept_versions(self.rows(), self.epoch(), id, self.config()?.history_keep)
     }
 
     fn earlier(&self, id: &CredentialId, version: u64) -> Result<HistoryRow> {
@@ -185,8 +182,24 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    fn earlier(&self, id: &CredentialId, version: u64) -> Result<HistoryRow> {
+    /// The versions that are kept, the newest first, no more than the limit says.
+    pub(super) fn kept_versions(&mut self, id: &CredentialId) -> Result<Vec<u64>> {
+        let limit = self.history_limit()?;
+        kept_versions(self.rows(), self.epoch(), id, limit)
+    }
+
+    pub(super) fn earlier(&self, id: &CredentialId, version: u64) -> Result<HistoryRow> {
         read(self.rows(), self.vault(), self.epoch(), id, version)
+    }
+
+    /// Drops all rows of this id; how many they were.
+    pub(super) fn drop_history(&mut self, id: &CredentialId) -> Result<u64> {
+        let versions = versions(self.rows(), self.epoch(), id)?;
+        for version in &versions {
+            let key = self.epoch().history_key(id, *version);
+            self.replace(Table::History, &key, None)?;
+        }
+        Ok(versions.len() as u64)
     }
 
     fn put_earlier(&mut self, row: &HistoryRow) -> Result<()> {

@@ -21,6 +21,7 @@ mod slots;
 mod snapshot;
 mod token;
 mod transaction;
+mod undo;
 mod unlocked;
 mod verify;
 
@@ -42,6 +43,7 @@ pub use self::salvage::{Lost, Salvaged};
 pub use self::snapshot::Snapshot;
 pub use self::token::{Since, StateToken};
 pub use self::transaction::Transaction;
+pub use self::undo::{Purge, Undone};
 use self::unlocked::Unlocked;
 pub use self::verify::{Checked, Damage, Progress, Verification};
 use crate::credential::{Change, Condition, Credential, CredentialId, Edit, Metadata};

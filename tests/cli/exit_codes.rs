@@ -30,6 +30,10 @@ fn a_wrong_command_line_is_2_usage() {
         vec!["list", "--no-such-option"],
         vec!["get"],
         vec!["remove"],
+        vec!["history"],
+        vec!["undo", "a", "--to", "x"],
+        vec!["purge", "a", "b"],
+        vec!["get", "a", "b", "--at", "1"],
         vec!["set"],
         vec!["--wait", "soon", "list"],
         vec!["--wait", "-1", "list"],
@@ -46,7 +50,8 @@ fn a_wrong_command_line_is_2_usage() {
 #[test]
 fn a_question_that_must_not_be_asked_is_2_usage() {
     let sandbox = Sandbox::with_ids(&["a"]);
-    for arguments in [vec!["set", "new"], vec!["set", "a"], vec!["remove", "a"]] {
+    for arguments in [vec!["set", "new"], vec!["set", "a"], vec!["remove", "a"], vec!["purge", "a"]]
+    {
         sandbox.credb(&arguments).run().fails(2);
         sandbox.credb(&arguments).args(["--json"]).run().fails_json(2, "usage");
     }
@@ -62,6 +67,11 @@ fn what_is_not_there_is_3_not_found() {
         vec!["get", "a", "--field", "url"],
         vec!["get", "a", "--field", "pin"],
         vec!["remove", "b", "--force"],
+        vec!["history", "b"],
+        vec!["get", "a", "--at", "2"],
+        vec!["undo", "a"],
+        vec!["undo", "a", "--to", "2"],
+        vec!["purge", "b", "--force"],
         vec!["key", "remove", "99", "--force"],
         vec!["--vault", "other", "get", "a"],
         vec!["--vault", "other", "list"],
@@ -82,6 +92,7 @@ fn what_exists_or_has_moved_on_is_4_conflict() {
         vec!["set", "a", "--if-version", "2", "--password-stdin"],
         vec!["set", "b", "--if-version", "1", "--password-stdin"],
         vec!["remove", "a", "--force", "--if-version", "2"],
+        vec!["undo", "a", "--if-version", "2"],
     ] {
         sandbox.credb(&arguments).stdin("new").run().fails(4);
         let with_json = sandbox.credb(&arguments).args(["--json"]).stdin("new");

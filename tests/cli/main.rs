@@ -8,6 +8,7 @@ mod exit_codes;
 mod generate;
 mod get;
 mod hints;
+mod history;
 mod hostile;
 mod init_info;
 mod inject;

@@ -14,9 +14,11 @@ const OLD_CONFIGURATION: &str = r#"{"db_config": [{
 }]}"#;
 
 /// Every command that opens a vault, with arguments that would do something. Reads first.
-const READS: [&[&str]; 11] = [
+const READS: [&[&str]; 13] = [
     &["get", "a"],
     &["get", "a", "--field", "password"],
+    &["get", "a", "--at", "1"],
+    &["history", "a"],
     &["read", "credb://a"],
     &["inject", "-i", "template"],
     &["list"],
@@ -29,7 +31,7 @@ const READS: [&[&str]; 11] = [
 ];
 /// What reads the vault, and must understand all that is in it.
 const COPIES: [&[&str]; 1] = [&["backup", "copy.redb"]];
-const WRITES: [&[&str]; 18] = [
+const WRITES: [&[&str]; 21] = [
     &["set", "a", "--generate"],
     &["set", "a", "--if-absent", "--generate"],
     &["set", "b", "--if-absent", "--generate", "--print"],
@@ -38,6 +40,9 @@ const WRITES: [&[&str]; 18] = [
     &["remove", "b", "--force", "--ignore-missing"],
     &["rename", "a", "c"],
     &["copy", "a", "c"],
+    &["undo", "a"],
+    &["purge", "a", "--force"],
+    &["purge", "a", "--history", "--force"],
     &["tag", "add", "a", "x"],
     &["tag", "remove", "a", "x"],
     &["batch", "writes.jsonl"],
@@ -53,6 +58,7 @@ const WRITES: [&[&str]; 18] = [
 /// A sandbox with the credential `a`, and the files that the commands read.
 fn prepared() -> Sandbox {
     let sandbox = Sandbox::with_ids(&["a"]);
+    sandbox.credb(["tag", "add", "a", "earlier"]).run().ok();
     add_inputs(&sandbox);
     sandbox
 }

@@ -154,6 +154,38 @@ fn removing_asks_and_takes_yes_for_an_answer() {
 }
 
 #[test]
+fn purging_says_how_much_it_would_forget() {
+    let sandbox = Sandbox::with_ids(&["a"]);
+    sandbox.put("a", "second");
+    let mut terminal = Terminal::start(&sandbox.credb(["purge", "a"]));
+    terminal.expect("and 1 earlier version").expect("?").type_text("n\r");
+    terminal.ends(1);
+    assert_eq!(sandbox.version("a"), 2);
+    let mut terminal = Terminal::start(&sandbox.credb(["purge", "a", "--history"]));
+    terminal.expect("Forget 1 earlier version of").expect("?").type_text("y\r");
+    let screen = terminal.ends(0);
+    assert!(screen.contains("credb compact"), "{screen}");
+    sandbox.credb(["history", "a"]).run().ok().stdout("");
+    sandbox.credb(["remove", "a", "--force"]).run().ok();
+    let mut terminal = Terminal::start(&sandbox.credb(["purge", "a"]));
+    terminal.expect("the removed").expect("?").type_text("y\r");
+    terminal.ends(0);
+    sandbox.credb(["history", "a"]).run().fails(3);
+}
+
+#[test]
+fn a_history_at_a_terminal_is_a_table_that_stored_text_does_not_drive() {
+    let sandbox = Sandbox::with_vault();
+    sandbox.credb(["set", "a", "--password-stdin", "-u", HOSTILE]).stdin("hunter2").run().ok();
+    sandbox.put("a", "hunter3");
+    let screen = Terminal::start(&sandbox.credb(["history", "a"])).ends(0);
+    assert!(screen.contains("VERSION") && screen.contains("updated"), "{screen}");
+    assert!(!screen.contains("hunter") && !screen.contains(HOSTILE), "{screen}");
+    let screen = Terminal::start(&sandbox.credb(["history", "a", "--show-password"])).ends(0);
+    assert!(screen.contains("hunter2") && !screen.contains(HOSTILE), "{screen}");
+}
+
+#[test]
 fn force_does_not_ask() {
     let sandbox = Sandbox::with_ids(&["a"]);
     let screen = Terminal::start(&sandbox.credb(["remove", "a", "--force"])).ends(0);

@@ -36,10 +36,13 @@ pub(super) fn run(context: &Context, args: GetArgs) -> Result<(), Failure> {
         (None, _, false) => View::Masked,
     };
     let ids = input::ids(args.ids, args.id_options)?;
+    if args.at.is_some() && ids.len() > 1 {
+        return Err(Failure::usage("--at takes one ID"));
+    }
     if matches!(view, View::Raw(_)) && ids.len() > 1 {
         return Err(Failure::usage("--raw takes one ID"));
     }
-    let credentials = context.open()?.read(|snapshot| find_all(snapshot, &ids))?;
+    let credentials = context.open()?.read(|snapshot| find_all(snapshot, &ids, args.at))?;
     if context.output.is_json() {
         let document = document(&credentials, &view)?;
         return sink.write_text(&context.output.json_text(&document));
@@ -47,12 +50,19 @@ pub(super) fn run(context: &Context, args: GetArgs) -> Result<(), Failure> {
     let mut page = sink.page(&context.output);
     add(context, &mut page, &credentials, &view)?;
     sink.write(&context.output, page)?;
-    remark(context, &sink, &credentials, &view);
+    remark(context, &sink, &credentials, (&view, args.at));
     Ok(())
 }
 
-/// All of them, or an error that names all that are missing.
-fn find_all(snapshot: &Snapshot<'_>, ids: &[CredentialId]) -> credb::Result<Vec<Credential>> {
+/// All of them, or an error that names all that are missing; with a version, that of the one.
+fn find_all(
+    snapshot: &Snapshot<'_>,
+    ids: &[CredentialId],
+    at: Option<u64>,
+) -> credb::Result<Vec<Credential>> {
+    if let (Some(version), [id]) = (at, ids) {
+        return Ok(vec![snapshot.version(id, version)?]);
+    }
     let mut found = Vec::with_capacity(ids.len());
     let mut missing = Vec::new();
     for id in ids {
@@ -99,7 +109,9 @@ fn add(
                 if position > 0 {
                     page.push(b"\n");
                 }
-                add_whole(page, credential, view);
+                let values =
+                    if matches!(view, View::Shown) { Values::Shown } else { Values::Masked };
+                add_whole(page, credential, values);
             }
             View::Field(name) => {
                 page.stored(&FieldValue::of(credential, name)?.into_bytes());
@@ -117,10 +129,17 @@ fn add(
     Ok(())
 }
 
-fn add_whole(page: &mut Page<'_>, credential: &Credential, view: &View) {
+/// Whether secret values are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Values {
+    Shown,
+    Masked,
+}
+
+/// Adds all of a credential, a line each.
+pub(super) fn add_whole(page: &mut Page<'_>, credential: &Credential, values: Values) {
     let metadata = &credential.metadata;
-    let shows_secrets = matches!(view, View::Shown);
-    let masked = |secret| if shows_secrets { secret } else { MASK.as_bytes() };
+    let masked = |secret| if values == Values::Shown { secret } else { MASK.as_bytes() };
     page.labelled("id", metadata.id.as_str().as_bytes());
     let text = |page: &mut Page<'_>, label, text: &Option<String>| {
         if let Some(text) = text {
@@ -170,13 +189,19 @@ fn refuse_control_characters(
 }
 
 /// What else to say, on stderr.
-fn remark(context: &Context, sink: &Sink, credentials: &[Credential], view: &View) {
+fn remark(
+    context: &Context,
+    sink: &Sink,
+    credentials: &[Credential],
+    (view, at): (&View, Option<u64>),
+) {
     let now = Utc::now();
     if let (View::Masked, [credential, ..], Sink::Stdout) = (view, credentials, sink)
         && !context.output.is_terminal()
     {
         let id = credential.metadata.id.as_str();
-        let command = context.hints.about("get", id, "--field password");
+        let at = at.map(|version| format!("--at {version} ")).unwrap_or_default();
+        let command = context.hints.about("get", id, &format!("{at}--field password"));
         context.output.hint(&format!("the password is masked; for its text: `{command}`"));
     }
     if let View::Field(_) | View::Raw(_) = view {

@@ -6,12 +6,14 @@ mod compact;
 mod field;
 mod generate;
 mod get;
+mod history;
 mod info;
 mod init;
 mod inject;
 mod key;
 mod list;
 mod migrate;
+mod purge;
 mod read;
 mod remove;
 mod rename;
@@ -22,6 +24,7 @@ mod salvage;
 mod set;
 mod sink;
 mod tag;
+mod undo;
 mod vaults;
 mod verify;
 
@@ -51,6 +54,9 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Remove(args) => remove::run(context, args),
         Command::Rename(args) => rename::run(context, args, Old::Removed),
         Command::Copy(args) => rename::run(context, args, Old::Kept),
+        Command::History(args) => history::run(context, args),
+        Command::Undo(args) => undo::run(context, args),
+        Command::Purge(args) => purge::run(context, args),
         Command::Tag(command) => tag::run(context, command),
         Command::Batch(args) => batch::run(context, &args),
         Command::Info => info::run(context),

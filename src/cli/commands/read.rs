@@ -14,6 +14,7 @@ pub(super) fn run(context: &Context, args: ReadArgs) -> Result<(), Failure> {
     get::run(
         context,
         GetArgs {
+            at: None,
             ids: vec![reference.id().as_str().into()],
             id_options: Vec::new(),
             show_password: false,

@@ -18,6 +18,8 @@ fn errors() -> Vec<Error> {
         Error::VaultExists { path: path() },
         Error::NotFound { ids: vec![id()] },
         Error::FieldNotFound { id: id(), field: text() },
+        Error::VersionNotFound { id: id(), version: 1 },
+        Error::NoEarlierVersion { id: id() },
         Error::SlotNotFound { slot: 1 },
         Error::LastSlot { slot: 1 },
         Error::AlreadyExists { id: id(), version: 1 },

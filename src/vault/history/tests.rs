@@ -303,3 +303,83 @@ fn salvage_brings_earlier_versions_and_they_stand_in_for_a_lost_record() {
     assert_eq!(rows(&vault), 14);
     assert_eq!(set(&vault, "removed", "again"), 9);
 }
+
+fn undo(vault: &Vault, name: &str, to: Option<u64>) -> Result<crate::Undone> {
+    vault.write(|transaction| transaction.undo(&id(name), to, Condition::Always))
+}
+
+#[test]
+fn undo_goes_back_and_a_second_one_forward_again() {
+    let (_dir, vault) = vault();
+    for password in ["one", "two", "three"] {
+        set(&vault, "a", password);
+    }
+    let changed_at = |name| vault.get(&id(name)).unwrap().metadata.password_changed_at;
+    let three = changed_at("a");
+    let undone = undo(&vault, "a", None).unwrap();
+    assert_eq!((undone.to, undone.change.version, undone.change.created), (2, 4, false));
+    assert!(changed_at("a") < three, "the password is as old as it is");
+    let undone = undo(&vault, "a", None).unwrap();
+    assert_eq!((undone.to, undone.change.version), (3, 5));
+    assert_eq!(
+        (vault.get(&id("a")).unwrap().password.expose(), changed_at("a")),
+        (&b"three"[..], three)
+    );
+    assert_eq!(undo(&vault, "a", Some(1)).unwrap().change.version, 6);
+    assert_eq!(vault.get(&id("a")).unwrap().password.expose(), b"one");
+    let same = undo(&vault, "a", Some(6)).unwrap();
+    assert_eq!((same.change.changed, same.change.version), (false, 6));
+    let gone = undo(&vault, "a", Some(9));
+    assert!(matches!(gone, Err(Error::VersionNotFound { version: 9, .. })), "{gone:?}");
+    let none = undo(&vault, "b", None);
+    assert!(matches!(none, Err(Error::NotFound { .. })), "{none:?}");
+    let moved = vault.write(|body| body.undo(&id("a"), None, Condition::IfVersion(5)));
+    assert!(matches!(moved, Err(Error::VersionMismatch { actual: 6, .. })), "{moved:?}");
+    rows(&vault);
+}
+
+#[test]
+fn undo_brings_a_removed_credential_back_and_needs_something_to_go_back_to() {
+    let (_dir, vault) = vault();
+    set(&vault, "a", "one");
+    let none = undo(&vault, "a", None);
+    assert!(matches!(none, Err(Error::NoEarlierVersion { .. })), "{none:?}");
+    rename(&vault, "a", "b");
+    let same = undo(&vault, "b", None);
+    assert!(matches!(same, Err(Error::NoEarlierVersion { .. })), "only the id changed: {same:?}");
+    vault.remove(&id("b")).unwrap();
+    let back = undo(&vault, "b", None).unwrap();
+    assert_eq!((back.to, back.change.version, back.change.created), (2, 3, true));
+    assert_eq!(versions(&vault, "b"), [2, 1]);
+    assert_eq!(rows(&vault), 2);
+    vault.configure(|config| config.history_keep = 0).unwrap();
+    assert!(matches!(undo(&vault, "b", Some(1)), Err(Error::VersionNotFound { .. })));
+}
+
+#[test]
+fn purge_forgets_and_lets_versions_begin_again() {
+    let (_dir, vault) = vault();
+    for password in ["one", "two", "three"] {
+        set(&vault, "a", password);
+    }
+    let purge = |name, what, condition| {
+        vault.write(|transaction| transaction.purge(&id(name), what, condition))
+    };
+    let moved = purge("a", crate::Purge::All, Condition::IfVersion(2));
+    assert!(matches!(moved, Err(Error::VersionMismatch { .. })), "{moved:?}");
+    assert_eq!(purge("a", crate::Purge::History, Condition::IfVersion(3)).unwrap(), 2);
+    assert_eq!((versions(&vault, "a"), set(&vault, "a", "four")), (vec![], 4));
+    let generation = vault.info().unwrap().generation;
+    set(&vault, "b", "one");
+    assert_eq!(purge("b", crate::Purge::History, Condition::Always).unwrap(), 0);
+    assert_eq!(vault.info().unwrap().generation, generation + 1, "nothing to forget is no write");
+    assert_eq!(purge("a", crate::Purge::All, Condition::Always).unwrap(), 1);
+    assert!(!vault.exists(&id("a")).unwrap());
+    assert!(matches!(vault.history(&id("a")), Err(Error::NotFound { .. })));
+    assert_eq!(set(&vault, "a", "again"), 1);
+    vault.remove(&id("a")).unwrap();
+    assert_eq!(purge("a", crate::Purge::All, Condition::Always).unwrap(), 1);
+    let none = purge("a", crate::Purge::All, Condition::Always);
+    assert!(matches!(none, Err(Error::NotFound { .. })), "{none:?}");
+    assert_eq!(rows(&vault), 0);
+}

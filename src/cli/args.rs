@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::copies::{BackupArgs, RestoreArgs, SalvageArgs, VerifyArgs};
-pub(crate) use self::earlier::{HistoryArgs, OneId, PurgeArgs, UndoArgs};
+pub(crate) use self::earlier::{ConfigArgs, DueArgs, HistoryArgs, OneId, PurgeArgs, UndoArgs};
 pub(crate) use self::references::{InjectArgs, ReadArgs, RunArgs};
 pub(crate) use self::set::{GenerateArgs, PolicyArgs, SetArgs, SourceArgs};
 pub(crate) use self::several::{BatchArgs, MoveArgs, TagArgs, TagCommand};
@@ -30,7 +30,8 @@ Environment:
 
 Exit codes:
   0 done, 1 failed, 2 usage, 3 not found, 4 conflict, 5 locked, 6 damaged, 7 busy, 8 file
-  system, 9 invalid input, 130 interrupted; `run` has 125 for all of these
+  system, 9 invalid input, 10 `due --exit-code` found something, 130 interrupted; `run` has
+  125 for all of these
 
 Examples:
   credb init
@@ -169,6 +170,10 @@ pub(crate) enum Command {
     Tag(TagCommand),
     /// Do many things, one JSON object a line
     Batch(BatchArgs),
+    /// List what expires and which passwords are too old
+    Due(DueArgs),
+    /// Show or change settings of the vault
+    Config(ConfigArgs),
     /// Show what the vault is, what opens it and what is weak about it
     #[command(alias = "vault-info", after_help = "The old name vault-info works too.")]
     Info,
@@ -258,6 +263,7 @@ Examples:
   credb list prod --tag mysql     ids that contain prod, with a tag
   credb list --search ada         in ids, user names, descriptions and URLs
   credb list --expires-before 2w  what has expired or will within two weeks
+  credb list --older-than 90d --sort age
 
 The old name vault-list works too.")]
 pub(crate) struct ListArgs {
@@ -276,12 +282,31 @@ pub(crate) struct ListArgs {
     /// Only those that expire by then
     #[arg(long, value_name = "WHEN")]
     pub(crate) expires_before: Option<String>,
+    /// Only those whose password is older than this, such as 90d
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) older_than: Option<String>,
+    /// The order: id, updated (newest first), age (oldest password first), expires (soonest first)
+    #[arg(long, value_name = "ORDER", default_value = "id", hide_possible_values = true)]
+    pub(crate) sort: Order,
     /// Print nothing but the ids
     #[arg(long, conflicts_with = "long")]
     pub(crate) ids: bool,
     /// Show everything that is not secret
     #[arg(long)]
     pub(crate) long: bool,
+}
+
+/// The order of a list.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Order {
+    /// By id, byte by byte
+    Id,
+    /// The last change first
+    Updated,
+    /// The oldest password first
+    Age,
+    /// What expires first, then what never does
+    Expires,
 }
 
 /// Arguments of `remove`.

@@ -50,6 +50,8 @@ pub(crate) enum Failure {
     Partial(String),
     /// The answer to a question was no.
     Cancelled,
+    /// No failure: what was looked for is there, and the exit code is to say so.
+    Found,
     /// A signal asked to stop.
     Interrupted,
     /// The program to be run cannot be.
@@ -137,6 +139,7 @@ impl Failure {
             Self::Damaged { .. } => DAMAGED,
             Self::NotStarted { code, .. } => *code,
             Self::Partial(_) | Self::Cancelled => 1,
+            Self::Found => 10,
             Self::Interrupted => 130,
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
             Self::Output(_) => 8,
@@ -147,7 +150,7 @@ impl Failure {
     /// Whether there is nothing to tell.
     fn is_silent(&self) -> bool {
         match self {
-            Self::Interrupted | Self::Help { .. } => true,
+            Self::Found | Self::Interrupted | Self::Help { .. } => true,
             Self::Output(error) => error.kind() == io::ErrorKind::BrokenPipe,
             _ => false,
         }
@@ -161,7 +164,7 @@ impl Failure {
             Self::Partial(_) => "partial",
             Self::Cancelled => "cancelled",
             Self::Output(_) | Self::NotStarted { .. } => "io",
-            Self::Interrupted | Self::Help { .. } => "failed",
+            Self::Found | Self::Interrupted | Self::Help { .. } => "failed",
         }
     }
 
@@ -177,7 +180,7 @@ impl Failure {
             | Self::Partial(message) => message.clone(),
             Self::Cancelled => "cancelled, nothing was changed".to_owned(),
             Self::Output(error) => format!("cannot write the output: {}", plain(error)),
-            Self::Interrupted | Self::Help { .. } => String::new(),
+            Self::Found | Self::Interrupted | Self::Help { .. } => String::new(),
         }
     }
 

@@ -45,6 +45,11 @@ fn rfc3339(text: &str) -> Option<DateTime<Utc>> {
 }
 
 fn relative(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    now.checked_add_signed(span(text)?)
+}
+
+/// Parses `30s 15m 12h 90d 2w`.
+pub(crate) fn span(text: &str) -> Option<TimeDelta> {
     let unit = text.chars().last()?;
     let number = text.strip_suffix(unit)?;
     if !number.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -58,8 +63,7 @@ fn relative(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         'w' => 604_800,
         _ => return None,
     };
-    let span = TimeDelta::try_seconds(number.parse::<i64>().ok()?.checked_mul(seconds)?)?;
-    now.checked_add_signed(span)
+    TimeDelta::try_seconds(number.parse::<i64>().ok()?.checked_mul(seconds)?)
 }
 
 #[cfg(test)]
@@ -85,6 +89,15 @@ mod tests {
             assert_eq!(When::parse(text, now), Some(When::At(at(expected))), "{text}");
         }
         assert_eq!(When::parse("never", now), Some(When::Never));
+    }
+
+    #[test]
+    fn a_span_has_a_number_and_a_unit() {
+        assert_eq!(span("90d"), Some(TimeDelta::days(90)));
+        assert_eq!(span("0s"), Some(TimeDelta::zero()));
+        for text in ["", "90", "never", "2027-01-31", "-1d", "9999999999999999w"] {
+            assert_eq!(span(text), None, "{text:?}");
+        }
     }
 
     #[test]

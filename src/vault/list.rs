@@ -31,6 +31,7 @@ pub struct Query {
     search: Option<String>,
     tag: Option<String>,
     expires_before: Option<DateTime<Utc>>,
+    password_changed_before: Option<DateTime<Utc>>,
 }
 
 #[derive(Debug, Clone)]
@@ -93,6 +94,13 @@ impl Query {
         self
     }
 
+    /// Those whose password was last changed before this time.
+    #[must_use]
+    pub fn password_changed_before(mut self, when: DateTime<Utc>) -> Self {
+        self.password_changed_before = Some(when);
+        self
+    }
+
     fn matches(&self, metadata: &Metadata) -> bool {
         let id = metadata.id.as_str();
         let id_matches = match &self.pattern {
@@ -104,6 +112,7 @@ impl Query {
             && self.search.as_ref().is_none_or(|text| mentions(metadata, text))
             && self.tag.as_ref().is_none_or(|tag| metadata.tags.contains(tag))
             && self.expires_before.is_none_or(|when| metadata.is_expired(when))
+            && self.password_changed_before.is_none_or(|when| metadata.password_changed_at < when)
     }
 }
 

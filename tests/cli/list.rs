@@ -69,6 +69,28 @@ fn tags_and_expiry_narrow_the_list_together() {
 }
 
 #[test]
+fn passwords_of_an_age_and_other_orders_are_listed() {
+    let sandbox = Sandbox::with_vault();
+    for id in ["c", "a", "b"] {
+        sandbox.put(id, "p");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    sandbox.credb(["tag", "add", "a", "t"]).run().ok();
+    sandbox.credb(["set", "b", "--expires", "90d"]).run().ok();
+    sandbox.credb(["set", "a", "--expires", "2001-01-01"]).run().ok();
+    assert_eq!(ids(&sandbox, &[]), "a b c");
+    assert_eq!(ids(&sandbox, &["--sort", "id"]), "a b c");
+    assert_eq!(ids(&sandbox, &["--sort", "age"]), "c a b");
+    assert_eq!(ids(&sandbox, &["--sort", "updated"]), "a b c");
+    assert_eq!(ids(&sandbox, &["--sort", "expires"]), "a b c");
+    sandbox.credb(["set", "c", "--expires", "2d"]).run().ok();
+    assert_eq!(ids(&sandbox, &["--sort", "updated"]), "c a b");
+    assert_eq!(ids(&sandbox, &["--sort", "expires"]), "a c b");
+    assert_eq!(ids(&sandbox, &["--older-than", "0s", "--sort", "age", "[ab]"]), "a b");
+    assert_eq!(ids(&sandbox, &["--older-than", "1d"]), "");
+}
+
+#[test]
 fn a_list_shows_no_secret_in_any_form() {
     let sandbox = Sandbox::with_vault();
     sandbox.credb(["set", "a", "-p", "hunter2", "--field", "pin=hunter3"]).run().ok();

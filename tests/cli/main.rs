@@ -4,6 +4,8 @@
 mod backup;
 mod batch;
 mod compact;
+mod config;
+mod due;
 mod exit_codes;
 mod generate;
 mod get;

@@ -14,7 +14,7 @@ const OLD_CONFIGURATION: &str = r#"{"db_config": [{
 }]}"#;
 
 /// Every command that opens a vault, with arguments that would do something. Reads first.
-const READS: [&[&str]; 13] = [
+const READS: [&[&str]; 15] = [
     &["get", "a"],
     &["get", "a", "--field", "password"],
     &["get", "a", "--at", "1"],
@@ -25,13 +25,15 @@ const READS: [&[&str]; 13] = [
     &["list", "nothing"],
     &["list", "--search", "nothing"],
     &["batch", "reads.jsonl"],
+    &["config"],
+    &["due"],
     &["info"],
     &["key", "list"],
     &["verify"],
 ];
 /// What reads the vault, and must understand all that is in it.
 const COPIES: [&[&str]; 1] = [&["backup", "copy.redb"]];
-const WRITES: [&[&str]; 21] = [
+const WRITES: [&[&str]; 22] = [
     &["set", "a", "--generate"],
     &["set", "a", "--if-absent", "--generate"],
     &["set", "b", "--if-absent", "--generate", "--print"],
@@ -47,6 +49,7 @@ const WRITES: [&[&str]; 21] = [
     &["tag", "remove", "a", "x"],
     &["batch", "writes.jsonl"],
     &["batch", "--chunk", "1", "writes.jsonl"],
+    &["config", "history.keep", "3"],
     &["key", "add", "hostname"],
     &["key", "add", "recovery"],
     &["key", "remove", "1", "--force"],

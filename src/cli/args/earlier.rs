@@ -72,3 +72,44 @@ pub(crate) struct PurgeArgs {
     #[arg(short, long)]
     pub(crate) force: bool,
 }
+
+/// Arguments of `config`.
+#[derive(Args)]
+#[command(after_help = "\
+Settings hold for everybody who uses the vault:
+  history.keep      earlier versions kept of each credential, 0 to 1000 [default: 10]
+  password.max_age  the age from which on a password is due, or never [default: never]
+
+Examples:
+  credb config
+  credb config password.max_age 90d
+  credb config --unset history.keep")]
+pub(crate) struct ConfigArgs {
+    /// The setting to show or change
+    #[arg(value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// Its value
+    #[arg(value_name = "VALUE")]
+    pub(crate) value: Option<OsString>,
+    /// Go back to the default of this setting
+    #[arg(long, value_name = "KEY", conflicts_with = "key")]
+    pub(crate) unset: Option<String>,
+}
+
+/// Arguments of `due`.
+#[derive(Args)]
+#[command(after_help = "\
+It lists what has expired or will, and with `credb config password.max_age` the passwords that are
+too old or will be, the oldest first.
+
+Examples:
+  credb due
+  credb due --within 0d --exit-code --quiet   exit code 10 if anything is due now")]
+pub(crate) struct DueArgs {
+    /// How far to look ahead, such as 30d [default: 14d]
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) within: Option<String>,
+    /// Exit with 10 if anything is due
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+}

@@ -1,29 +1,32 @@
 //! `list`: credentials without their secrets.
 
+use std::cmp::Reverse;
+
 use chrono::{DateTime, Utc};
 use credb::exchange::json;
 use credb::{Metadata, Query};
 use serde_json::Value;
 
 use super::count;
-use crate::cli::args::ListArgs;
+use crate::cli::args::{ListArgs, Order};
 use crate::cli::context::Context;
 use crate::cli::input;
 use crate::cli::page::{Page, Reader};
 use crate::cli::progress::Progress;
 use crate::cli::report::Failure;
-use crate::cli::when::{FORMS, When};
+use crate::cli::when::{self, FORMS, When};
 
 /// Lists what matches; nothing is a result too.
 pub(super) fn run(context: &Context, args: ListArgs) -> Result<(), Failure> {
-    let view = View::of(&args);
+    let (view, order) = (View::of(&args), args.sort);
     let now = Utc::now();
     let query = query(args, now)?;
-    let found = {
+    let mut found = {
         let vault = context.open()?;
         let _progress = Progress::start(&context.output, "listing");
         vault.list(&query)?
     };
+    sort(&mut found, order);
     let output = &context.output;
     if output.is_json() {
         return output.json(&document(&found, view));
@@ -83,6 +86,12 @@ fn query(args: ListArgs, now: DateTime<Utc>) -> Result<Query, Failure> {
     if let Some(tag) = &args.tag {
         query = query.tag(tag);
     }
+    if let Some(text) = &args.older_than {
+        let before = when::span(text).and_then(|span| now.checked_sub_signed(span));
+        query = query.password_changed_before(before.ok_or_else(|| {
+            Failure::usage("--older-than must be a time such as 90d (s, m, h, d, w)")
+        })?);
+    }
     let by = args.expires_before.map(|text| expiry(&text, now)).transpose()?;
     let by = match (args.expired, by) {
         (true, Some(by)) => Some(by.min(now)),
@@ -93,6 +102,18 @@ fn query(args: ListArgs, now: DateTime<Utc>) -> Result<Query, Failure> {
         Some(by) => query.expires_before(by),
         None => query,
     })
+}
+
+/// From the order of the ids, which is kept among equals.
+fn sort(found: &mut [Metadata], order: Order) {
+    match order {
+        Order::Id => {}
+        Order::Updated => found.sort_by_key(|metadata| Reverse(metadata.updated_at)),
+        Order::Age => found.sort_by_key(|metadata| metadata.password_changed_at),
+        Order::Expires => {
+            found.sort_by_key(|metadata| (metadata.expires_at.is_none(), metadata.expires_at));
+        }
+    }
 }
 
 fn expiry(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, Failure> {

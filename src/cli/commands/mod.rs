@@ -3,6 +3,8 @@
 mod backup;
 mod batch;
 mod compact;
+mod config;
+mod due;
 mod field;
 mod generate;
 mod get;
@@ -59,6 +61,8 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Purge(args) => purge::run(context, args),
         Command::Tag(command) => tag::run(context, command),
         Command::Batch(args) => batch::run(context, &args),
+        Command::Due(args) => due::run(context, &args),
+        Command::Config(args) => config::run(context, args),
         Command::Info => info::run(context),
         Command::Vaults => vaults::run(context),
         Command::Key(command) => key::run(context, command),

@@ -6,14 +6,16 @@
 mod derive;
 mod epoch;
 mod key_file;
+mod kind;
+mod recipient;
 mod recovery;
 mod slot;
 mod source;
 
 pub(crate) use self::derive::VaultKey;
 pub(crate) use self::epoch::{EpochKeys, EpochRow, HistoryKey, RowKey};
+pub use self::kind::{Slot, SlotKind};
 pub use self::recovery::RecoveryCode;
-pub use self::slot::{Slot, SlotKind};
-pub(crate) use self::slot::{SlotDetails, SlotFailure, SlotRow};
+pub(crate) use self::slot::{NewSlot, SlotDetails, SlotFailure, SlotKey, SlotRow};
 pub(crate) use self::source::Secrets;
 pub use self::source::{KeySource, NewKey};

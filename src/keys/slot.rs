@@ -1,118 +1,24 @@
 //! Key slots: the vault key wrapped under a key of one kind.
 //!
 //! A slot's row is in clear but for the wrapped key and its details, so that a locked vault can
-//! say what opens it. A digest of the row's own bytes and a check value of the derived key tell
-//! a damaged slot from a wrong key.
+//! say what opens it. A digest of the row's own bytes and a check value of the slot key tell a
+//! damaged slot from a wrong key. A public key of the slot's lets a new vault key be wrapped for
+//! it while its secret is elsewhere.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::derive::{VaultKey, derive};
+use super::kind::SlotKind;
+use super::recipient::{self, Recipient};
 use crate::codec::{self, Binding, Malformed, from_micros, micros};
 use crate::seal::{Key, Sealer, random, take_key};
 
 /// The bytes of a slot's salt.
 const SALT: usize = 16;
-
-/// Kinds of key slots.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum SlotKind {
-    /// A random secret of this machine, in a file that only its owner can read.
-    Machine,
-    /// SHA-256 of the host's name: no protection but from a casual look.
-    Hostname,
-    /// A key file that the user places.
-    File,
-    /// A recovery code of 160 random bits.
-    Recovery,
-}
-
-impl SlotKind {
-    /// The name of the kind, as in `credb key add`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Machine => "machine",
-            Self::Hostname => "hostname",
-            Self::File => "file",
-            Self::Recovery => "recovery",
-        }
-    }
-
-    /// What it protects against, in a few words.
-    #[must_use]
-    pub fn strength(self) -> &'static str {
-        match self {
-            Self::Machine => "strong: needs the machine secret of this machine",
-            Self::Hostname => "weak: anybody who knows or guesses the host name opens the vault",
-            Self::File => "strong: needs the key file",
-            Self::Recovery => "strong: needs the recovery code",
-        }
-    }
-
-    /// Whether it protects against nothing but a casual look.
-    #[must_use]
-    pub fn is_weak(self) -> bool {
-        self == Self::Hostname
-    }
-
-    fn tag(self) -> u8 {
-        match self {
-            Self::Machine => 1,
-            Self::Hostname => 2,
-            Self::File => 3,
-            Self::Recovery => 4,
-        }
-    }
-
-    fn from_tag(tag: u8) -> Option<Self> {
-        [Self::Machine, Self::Hostname, Self::File, Self::Recovery]
-            .into_iter()
-            .find(|kind| kind.tag() == tag)
-    }
-
-    fn info(self) -> &'static str {
-        match self {
-            Self::Machine => "credb/1 slot machine",
-            Self::Hostname => "credb/1 slot hostname",
-            Self::File => "credb/1 slot file",
-            Self::Recovery => "credb/1 slot recovery",
-        }
-    }
-
-    /// The key that wraps the vault key, from this kind's secret.
-    fn key_encryption_key(self, secret: &[u8], salt: &[u8]) -> Key {
-        match self {
-            // The predecessor's scheme, unsalted: the secret is the host's name.
-            Self::Hostname => Zeroizing::new(Sha256::digest(secret).into()),
-            _ => derive(secret, salt, self.info()),
-        }
-    }
-}
-
-impl std::fmt::Display for SlotKind {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
-
-/// One way of unlocking a vault, as a user sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Slot {
-    /// Its number.
-    pub number: u32,
-    /// Its kind.
-    pub kind: SlotKind,
-    /// The user's words; `None` while the vault is locked or if there are none.
-    pub label: Option<String>,
-    /// When it was added; `None` while the vault is locked.
-    pub created_at: Option<DateTime<Utc>>,
-}
 
 /// What a slot says of itself to those who opened the vault.
 #[derive(Debug, Clone)]
@@ -126,6 +32,20 @@ pub(crate) struct SlotDetails {
 pub(crate) enum SlotFailure {
     WrongKey,
     Damaged(Malformed),
+}
+
+/// What opens one slot, also after the vault key was rotated: kept in the vault key's place.
+#[derive(Clone)]
+pub(crate) struct SlotKey {
+    number: u32,
+    key: Key,
+}
+
+/// A slot that has no number yet: derived before a transaction, placed in one.
+pub(crate) struct NewSlot {
+    kind: SlotKind,
+    salt: [u8; SALT],
+    key: Key,
 }
 
 /// A row of `slots`.
@@ -144,13 +64,24 @@ struct SlotWire {
     parameters: Vec<u8>,
     salt: [u8; SALT],
     check: [u8; 8],
-    /// For rewrapping a new vault key while this slot's key is not at hand.
-    #[serde(with = "serde_bytes")]
-    recipient: Vec<u8>,
-    #[serde(with = "serde_bytes")]
-    wrapped: Vec<u8>,
+    /// The public key that a new vault key can be wrapped for.
+    recipient: Option<recipient::Public>,
+    wrapped: Wrapped,
     #[serde(with = "serde_bytes")]
     details: Vec<u8>,
+}
+
+/// The vault key as a slot keeps it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+enum Wrapped {
+    /// Under the slot key.
+    Direct(#[serde(with = "serde_bytes")] Vec<u8>),
+    /// Under a key agreed on with the slot's recipient key.
+    Agreed {
+        ephemeral: recipient::Public,
+        #[serde(with = "serde_bytes")]
+        token: Vec<u8>,
+    },
 }
 
 #[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
@@ -167,40 +98,51 @@ struct DetailsWire {
     created_at: i64,
 }
 
-impl SlotRow {
-    /// A slot of this number that opens with `secret`.
-    pub(crate) fn new(
-        number: u32,
-        kind: SlotKind,
-        secret: &[u8],
-        vault_key: &VaultKey,
-        details: &SlotDetails,
-    ) -> Self {
+impl SlotKey {
+    /// The slot it opens.
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+}
+
+impl NewSlot {
+    /// A slot that opens with `secret`.
+    pub(crate) fn derive(kind: SlotKind, secret: &[u8]) -> Self {
         let salt: [u8; SALT] = *random();
-        let key = kind.key_encryption_key(secret, &salt);
-        let wrapped = WrappedKey { number, kind: kind.tag(), key: *vault_key.expose() };
-        let details = DetailsWire {
-            number,
-            label: details.label.clone(),
-            created_at: micros(details.created_at),
-        };
-        let vault = vault_key.vault();
-        let wire = SlotWire {
-            kind: kind.tag(),
-            parameters: Vec::new(),
-            salt,
-            check: check_value(&key, &salt),
-            recipient: Vec::new(),
-            wrapped: Sealer::new(&key).seal(&codec::encode(vault, Binding::Slots, &wrapped)),
-            details: vault_key.slot_details().seal(&codec::encode(
-                vault,
-                Binding::SlotDetails,
-                &details,
-            )),
-        };
-        Self { number, kind, wire }
+        Self { kind, salt, key: kind.slot_key(secret, &salt) }
     }
 
+    pub(crate) fn kind(&self) -> SlotKind {
+        self.kind
+    }
+
+    /// The key of the slot once it has this number.
+    pub(crate) fn slot_key(&self, number: u32) -> SlotKey {
+        SlotKey { number, key: self.key.clone() }
+    }
+
+    /// The slot's row under a number.
+    pub(crate) fn row(&self, number: u32, vault_key: &VaultKey, details: &SlotDetails) -> SlotRow {
+        let mut row = SlotRow {
+            number,
+            kind: self.kind,
+            wire: SlotWire {
+                kind: self.kind.tag(),
+                parameters: Vec::new(),
+                salt: self.salt,
+                check: check_value(&self.key, &self.salt),
+                recipient: Some(Recipient::of(&self.key, &self.salt).public()),
+                wrapped: Wrapped::Direct(Vec::new()),
+                details: Vec::new(),
+            },
+        };
+        row.wire.wrapped = Wrapped::Direct(row.seal_key(&self.key, vault_key));
+        row.wire.details = row.seal_details(vault_key, details);
+        row
+    }
+}
+
+impl SlotRow {
     /// The row's key in the table: its number, big-endian.
     pub(crate) fn key(&self) -> [u8; 4] {
         self.number.to_be_bytes()
@@ -230,7 +172,23 @@ impl SlotRow {
         Ok(Self { number, kind, wire })
     }
 
-    /// The vault key, if `secret` is this slot's.
+    /// The slot's key and the vault key, if `secret` is this slot's.
+    ///
+    /// # Errors
+    ///
+    /// Whether the key is wrong or the slot is damaged.
+    pub(crate) fn open(
+        &self,
+        vault: &[u8; 16],
+        secret: &[u8],
+    ) -> Result<(SlotKey, VaultKey), SlotFailure> {
+        let key = self.kind.slot_key(secret, &self.wire.salt);
+        let key = SlotKey { number: self.number, key };
+        let vault_key = self.unwrap_key(vault, &key)?;
+        Ok((key, vault_key))
+    }
+
+    /// The vault key, if the slot key is this slot's, whichever way the slot wraps it.
     ///
     /// # Errors
     ///
@@ -238,15 +196,19 @@ impl SlotRow {
     pub(crate) fn unwrap_key(
         &self,
         vault: &[u8; 16],
-        secret: &[u8],
+        slot_key: &SlotKey,
     ) -> Result<VaultKey, SlotFailure> {
-        let key = self.kind.key_encryption_key(secret, &self.wire.salt);
-        if !bool::from(check_value(&key, &self.wire.salt).ct_eq(&self.wire.check)) {
+        let (key, salt) = (&slot_key.key, &self.wire.salt);
+        if !bool::from(check_value(key, salt).ct_eq(&self.wire.check)) {
             return Err(SlotFailure::WrongKey);
         }
-        let plaintext = Sealer::new(&key)
-            .open(&self.wire.wrapped)
-            .ok_or(SlotFailure::Damaged("wrong key or altered"))?;
+        let plaintext = match &self.wire.wrapped {
+            Wrapped::Direct(token) => Sealer::new(key).open(token),
+            Wrapped::Agreed { ephemeral, token } => Recipient::of(key, salt)
+                .agree(ephemeral, &self.identity(vault))
+                .and_then(|key| Sealer::new(&key).open(token)),
+        };
+        let plaintext = plaintext.ok_or(SlotFailure::Damaged("wrong key or altered"))?;
         let mut wrapped: WrappedKey =
             codec::decode(vault, Binding::Slots, &plaintext).map_err(SlotFailure::Damaged)?;
         let key = take_key(&mut wrapped.key);
@@ -254,6 +216,46 @@ impl SlotRow {
             return Err(SlotFailure::Damaged("it belongs to another slot"));
         }
         Ok(VaultKey::from_bytes(*vault, key))
+    }
+
+    /// The same slot around a new vault key: under the slot key where that is held, else through
+    /// the slot's recipient key. That key is in clear, and a stranger's reads what is wrapped
+    /// for it: the caller must have checked the table of slots against the manifest under `old`
+    /// in the same transaction.
+    ///
+    /// # Errors
+    ///
+    /// A reason, if the slot has no recipient key that can be used, if its details do not open,
+    /// or if the slot key that is held is another's.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the rotation of the vault key"))]
+    pub(crate) fn rewrapped(
+        &self,
+        old: &VaultKey,
+        new: &VaultKey,
+        held: Option<&SlotKey>,
+    ) -> Result<Self, Malformed> {
+        let mut row = self.clone();
+        row.wire.details = self.seal_details(new, &self.details(old)?);
+        row.wire.wrapped = if let Some(held) = held {
+            let check = check_value(&held.key, &self.wire.salt);
+            if held.number != self.number || check != self.wire.check {
+                return Err("the key that is held is another slot's");
+            }
+            Wrapped::Direct(self.seal_key(&held.key, new))
+        } else {
+            let recipient = self.wire.recipient.as_ref().ok_or("it has no recipient key")?;
+            let agreed = recipient::agree_with(recipient, &self.identity(new.vault()));
+            let (ephemeral, key) = agreed.ok_or("its recipient key is of no use")?;
+            Wrapped::Agreed { ephemeral, token: self.seal_key(&key, new) }
+        };
+        Ok(row)
+    }
+
+    /// The same slot with another recipient key, as somebody without a key can write it.
+    #[cfg(test)]
+    pub(crate) fn with_recipient(mut self, recipient: recipient::Public) -> Self {
+        self.wire.recipient = Some(recipient);
+        self
     }
 
     /// The label and the time, for those who opened the vault.
@@ -269,6 +271,32 @@ impl SlotRow {
             return Err("its details belong to another slot");
         }
         Ok(SlotDetails { label: wire.label, created_at: from_micros(wire.created_at)? })
+    }
+
+    /// The vault key sealed under `key`, bound to this slot.
+    fn seal_key(&self, key: &Key, vault_key: &VaultKey) -> Vec<u8> {
+        let (number, kind) = (self.number, self.wire.kind);
+        let wrapped = WrappedKey { number, kind, key: *vault_key.expose() };
+        Sealer::new(key).seal(&codec::encode(vault_key.vault(), Binding::Slots, &wrapped))
+    }
+
+    fn seal_details(&self, vault_key: &VaultKey, details: &SlotDetails) -> Vec<u8> {
+        let wire = DetailsWire {
+            number: self.number,
+            label: details.label.clone(),
+            created_at: micros(details.created_at),
+        };
+        let plaintext = codec::encode(vault_key.vault(), Binding::SlotDetails, &wire);
+        vault_key.slot_details().seal(&plaintext)
+    }
+
+    /// What tells this slot from all others: vault, number, kind.
+    fn identity(&self, vault: &[u8; 16]) -> [u8; 21] {
+        let mut identity = [0; 21];
+        identity[..16].copy_from_slice(vault);
+        identity[16..20].copy_from_slice(&self.key());
+        identity[20] = self.wire.kind;
+        identity
     }
 }
 
@@ -288,45 +316,17 @@ fn digest(number: u32, body: &[u8]) -> [u8; 16] {
     short
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn slot(kind: SlotKind) -> (VaultKey, SlotRow) {
-        let vault_key = VaultKey::generate([3; 16]);
-        let details = SlotDetails { label: Some("here".to_owned()), created_at: Utc::now() };
-        let row = SlotRow::new(1, kind, b"secret", &vault_key, &details);
-        (vault_key, row)
-    }
-
-    #[test]
-    fn a_slot_opens_with_its_secret_only() {
-        for kind in [SlotKind::Machine, SlotKind::Hostname, SlotKind::File, SlotKind::Recovery] {
-            let (vault_key, row) = slot(kind);
-            let row = SlotRow::from_bytes(&row.key(), &row.to_bytes()).unwrap();
-            let opened = row.unwrap_key(&[3; 16], b"secret").unwrap();
-            assert_eq!(opened.expose(), vault_key.expose());
-            assert_eq!(row.details(&opened).unwrap().label.as_deref(), Some("here"));
-            assert_eq!(row.unwrap_key(&[3; 16], b"other").unwrap_err(), SlotFailure::WrongKey);
-        }
-    }
-
-    #[test]
-    fn a_damaged_slot_is_not_a_wrong_key() {
-        let (_, row) = slot(SlotKind::Machine);
-        let bytes = row.to_bytes();
-        for position in 0..bytes.len() {
-            let mut altered = bytes.clone();
-            altered[position] ^= 1;
-            assert!(SlotRow::from_bytes(&row.key(), &altered).is_err(), "byte {position}");
-        }
-        assert!(SlotRow::from_bytes(&[0, 0, 0, 2], &bytes).is_err(), "another number");
-    }
-
-    #[test]
-    fn a_slot_of_another_vault_is_refused() {
-        let (_, row) = slot(SlotKind::Machine);
-        let failure = row.unwrap_key(&[4; 16], b"secret").unwrap_err();
-        assert!(matches!(failure, SlotFailure::Damaged(_)), "{failure:?}");
+impl std::fmt::Debug for SlotKey {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "SlotKey({}, [redacted])", self.number)
     }
 }
+
+impl std::fmt::Debug for NewSlot {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "NewSlot({}, [redacted])", self.kind)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::key_file::{self, Reading};
+use super::kind::SlotKind;
 use super::recovery::RecoveryCode;
-use super::slot::SlotKind;
+use super::slot::NewSlot;
 use crate::error::{Error, Result};
 
 /// A key to try on a vault.
@@ -117,12 +118,16 @@ impl NewKey {
         }
     }
 
-    /// The secret, made durable first where it is new.
+    /// A slot that opens with it. Its secret is made durable first where it is new.
     ///
     /// # Errors
     ///
     /// [`Error::Io`] and [`Error::KeyUnusable`].
-    pub(crate) fn secret(&self) -> Result<Zeroizing<Vec<u8>>> {
+    pub(crate) fn slot(&self) -> Result<NewSlot> {
+        Ok(NewSlot::derive(self.kind(), &self.secret()?))
+    }
+
+    fn secret(&self) -> Result<Zeroizing<Vec<u8>>> {
         let made = |name, path: &Path| {
             let key = key_file::create_or_read(name, path)?;
             Ok(Zeroizing::new(key.to_vec()))

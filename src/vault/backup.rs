@@ -86,7 +86,7 @@ impl Vault {
             header::check(rows, self.path(), Intent::Write)?;
             let draft = store::build(destination, self.file_systems, |new| copy(rows, new))?;
             let credentials = verified(&draft, &self.keys, progress)?;
-            let slots = slots::read(rows, self.keys.vault_key())?;
+            let slots = slots::read(rows, self.keys.at(rows)?.vault_key())?;
             Ok((draft, credentials, slots.iter().any(|slot| !bound.contains(&slot.kind))))
         })?;
         let size = draft.file().metadata().map_err(Error::io("read", destination))?.len();

@@ -105,7 +105,7 @@ impl Vault {
     ///
     /// Those of [`Vault::read`].
     pub fn config(&self) -> Result<Config> {
-        self.read(|snapshot| Config::of(&Settings::read(snapshot.rows(), self.keys.vault_key())?))
+        self.read(|snapshot| snapshot.config())
     }
 
     /// Changes what was chosen for this vault, and returns it. Nothing is written if nothing
@@ -130,10 +130,10 @@ impl Vault {
     /// ```
     pub fn configure(&self, change: impl Fn(&mut Config)) -> Result<Config> {
         let now = Utc::now().trunc_subsecs(6);
-        let key = self.keys.vault_key();
         self.store.write(|rows| {
             header::check(rows, self.path(), Intent::Write)?;
-            self.keys.epoch(rows)?;
+            let keys = self.keys.at(rows)?;
+            let key = keys.vault_key();
             let mut settings = Settings::read(rows, key)?;
             let before = Config::of(&settings)?;
             let mut config = before.clone();
@@ -166,7 +166,7 @@ mod tests {
         let entries = || {
             let read = |name: &str| {
                 let settings = |rows: &dyn crate::store::ReadRows| {
-                    Settings::read(rows, vault.keys.vault_key())
+                    Settings::read(rows, vault.keys.at(rows)?.vault_key())
                 };
                 vault.store.read(settings).unwrap().entry(name).map(str::to_owned)
             };

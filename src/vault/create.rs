@@ -9,7 +9,7 @@ use super::manifest::Manifest;
 use super::settings::{self, Settings};
 use super::{Options, Vault, VaultId, header};
 use crate::error::{Error, Result};
-use crate::keys::{EpochRow, KeySource, NewKey, SlotDetails, SlotRow, VaultKey};
+use crate::keys::{EpochRow, NewKey, SlotDetails, VaultKey};
 use crate::seal::random;
 use crate::store::{self, Table, WriteRows};
 
@@ -26,13 +26,13 @@ impl Vault {
         if path.symlink_metadata().is_ok() {
             return Err(Error::VaultExists { path });
         }
-        let secret = key.secret()?;
+        let new_slot = key.slot()?;
         let id = VaultId(*random());
         let vault_key = VaultKey::generate(id.0);
         let first_epoch = EpochRow::generate(1);
         let created_at = Utc::now().trunc_subsecs(6);
         let details = SlotDetails { label: None, created_at };
-        let slot = SlotRow::new(1, key.kind(), &secret, &vault_key, &details);
+        let slot = new_slot.row(1, &vault_key, &details);
         store::create(&path, options.file_systems(), |rows: &mut dyn WriteRows| {
             for table in Table::ALL {
                 rows.row(table, &[])?;
@@ -46,6 +46,6 @@ impl Vault {
             manifest.renew_fixed(rows, &vault_key)?;
             manifest.write(rows, &vault_key, created_at)
         })?;
-        LockedVault::open(&path, options)?.unlock(&[KeySource::from(key)])
+        LockedVault::open(&path, options)?.unlock_held(&new_slot.slot_key(1), &vault_key)
     }
 }

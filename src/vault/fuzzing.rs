@@ -116,7 +116,7 @@ pub fn slot(body: &[u8]) {
     assert_eq!(row.to_bytes(), bytes, "two rows mean it");
     let key = VaultKey::from_bytes(VAULT, [7; 32].into());
     assert!(row.details(&key).is_err(), "another key opens its details");
-    match row.unwrap_key(&VAULT, b"a secret of no slot") {
+    match row.open(&VAULT, b"a secret of no slot") {
         Err(SlotFailure::WrongKey | SlotFailure::Damaged(_)) => {}
         Ok(_) => panic!("a wrong secret opens it"),
     }

@@ -55,9 +55,9 @@ impl Vault {
     /// # }
     /// ```
     pub fn info(&self) -> Result<Info> {
-        let key = self.keys.vault_key();
         self.store.read(|rows| {
-            self.keys.epoch(rows)?;
+            let keys = self.keys.at(rows)?;
+            let key = keys.vault_key();
             let manifest = Manifest::read(rows, key)?;
             Ok(Info {
                 path: self.path().to_owned(),

@@ -5,7 +5,7 @@ use glob::Pattern;
 
 use super::manifest::Manifest;
 use super::snapshot::open_index;
-use super::unlocked::Unlocked;
+use super::unlocked::StateKeys;
 use crate::credential::Metadata;
 use crate::error::{Error, Result};
 use crate::keys::EpochKeys;
@@ -126,7 +126,7 @@ fn mentions(metadata: &Metadata, text: &str) -> bool {
 /// The matching rows of the index, sorted by id. A missing or damaged row fails the whole.
 pub(super) fn list(
     rows: &dyn ReadRows,
-    keys: &Unlocked,
+    keys: &StateKeys,
     epoch: &EpochKeys,
     manifest: &Manifest,
     query: &Query,

@@ -7,7 +7,7 @@ use super::header::{self, Intent};
 use super::unlocked::Unlocked;
 use super::{Options, Vault, VaultId};
 use crate::error::{Attempt, Error, Result};
-use crate::keys::{KeySource, Secrets, Slot, SlotFailure, SlotRow, VaultKey};
+use crate::keys::{KeySource, Secrets, Slot, SlotFailure, SlotKey, SlotRow, VaultKey};
 use crate::store::{FilePlace, FileSystems, ReadRows, Store, Table};
 
 /// A vault whose file is known to be one, but for which no key was tried yet.
@@ -97,18 +97,47 @@ impl LockedVault {
     /// [`Error::Locked`] says what was tried and why it failed; [`Error::Corrupt`] if no slot
     /// is left undamaged, and those of [`Vault::read`].
     pub fn unlock(&self, keys: &[KeySource]) -> Result<Vault> {
+        // No transaction stays open while a key is derived.
+        let slots = self.store.read(slot_rows)?;
+        let (slot_key, vault_key) = self.find_key(&slots, keys)?;
+        self.unlock_held(&slot_key, &vault_key)
+    }
+
+    /// Unlocks the vault with the key of a slot and the vault key it unwrapped.
+    pub(super) fn unlock_held(&self, slot_key: &SlotKey, vault_key: &VaultKey) -> Result<Vault> {
         let unlocked = self.store.read(|rows| {
-            let vault_key = find_key(rows, self.id, keys).map_err(|error| match error {
-                Error::Locked { attempts, .. } => {
-                    Error::Locked { path: self.path().to_owned(), attempts }
-                }
-                other => other,
-            })?;
-            Unlocked::new(self.path().to_owned(), vault_key, rows)
+            Unlocked::new(self.path().to_owned(), slot_key.clone(), vault_key.again(), rows)
         })?;
         Ok(Vault::new(self, unlocked))
     }
+
+    /// The first slot that one of the sources opens: its key, and the vault key.
+    fn find_key(&self, slots: &[NumberedSlot], sources: &[KeySource]) -> Result<Opened> {
+        if let [(number, Err(reason)), rest @ ..] = slots
+            && rest.iter().all(|(_, slot)| slot.is_err())
+        {
+            return Err(Error::corrupt(format!("slot {number}"), *reason));
+        }
+        let mut secrets = Secrets::default();
+        let mut attempts = Vec::new();
+        for (position, source) in sources.iter().enumerate() {
+            for slot in slots.iter().filter_map(|(_, slot)| slot.as_ref().ok()) {
+                if slot.kind != source.kind() {
+                    continue;
+                }
+                match attempt(slot, &self.id, &mut secrets, (position, source)) {
+                    Ok(opened) => return Ok(opened),
+                    Err(attempt) => attempts.push(attempt),
+                }
+            }
+        }
+        attempts.extend(untried(slots, sources, &attempts));
+        Err(Error::Locked { path: self.path().to_owned(), attempts })
+    }
 }
+
+/// The key of a slot that opened, and the vault key in it.
+pub(super) type Opened = (SlotKey, VaultKey);
 
 type NumberedSlot = (u32, Result<SlotRow, crate::codec::Malformed>);
 
@@ -126,42 +155,17 @@ pub(super) fn slot_rows(rows: &dyn ReadRows) -> Result<Vec<NumberedSlot>> {
     Ok(slots)
 }
 
-/// The vault key out of the first slot that one of the sources opens.
-fn find_key(rows: &dyn ReadRows, id: VaultId, sources: &[KeySource]) -> Result<VaultKey> {
-    let slots = slot_rows(rows)?;
-    if let [(number, Err(reason)), rest @ ..] = slots.as_slice()
-        && rest.iter().all(|(_, slot)| slot.is_err())
-    {
-        return Err(Error::corrupt(format!("slot {number}"), *reason));
-    }
-    let mut secrets = Secrets::default();
-    let mut attempts = Vec::new();
-    for (position, source) in sources.iter().enumerate() {
-        for slot in slots.iter().filter_map(|(_, slot)| slot.as_ref().ok()) {
-            if slot.kind != source.kind() {
-                continue;
-            }
-            match attempt(slot, &id, &mut secrets, (position, source)) {
-                Ok(key) => return Ok(key),
-                Err(attempt) => attempts.push(attempt),
-            }
-        }
-    }
-    attempts.extend(untried(&slots, sources, &attempts));
-    Err(Error::Locked { path: std::path::PathBuf::new(), attempts })
-}
-
 /// Tries one source, the one at this position, on one slot.
 pub(super) fn attempt(
     slot: &SlotRow,
     vault: &VaultId,
     secrets: &mut Secrets,
     (position, source): (usize, &KeySource),
-) -> std::result::Result<VaultKey, Attempt> {
+) -> std::result::Result<Opened, Attempt> {
     let (reason, remedy) = match secrets.of(position, source) {
         Err((reason, remedy)) => (reason.clone(), remedy.clone()),
-        Ok(secret) => match slot.unwrap_key(&vault.0, secret) {
-            Ok(key) => return Ok(key),
+        Ok(secret) => match slot.open(&vault.0, secret) {
+            Ok(opened) => return Ok(opened),
             Err(SlotFailure::WrongKey) => ("wrong key".to_owned(), None),
             Err(SlotFailure::Damaged(reason)) => (format!("the slot is damaged: {reason}"), None),
         },

@@ -179,6 +179,20 @@ impl Manifest {
         Ok(fixed_mac(rows, key)? == self.wire.fixed)
     }
 
+    /// Checks that the tables without an epoch, the slots and their recipient keys among them, are
+    /// as they were when last taken in by somebody with the vault key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`].
+    pub(crate) fn check_fixed(&self, rows: &dyn ReadRows, key: &VaultKey) -> Result<()> {
+        if self.fixed_agrees(rows, key)? {
+            return Ok(());
+        }
+        let reason = "header, slots, epochs or settings are not as last written";
+        Err(Error::corrupt("the manifest row", reason))
+    }
+
     /// A MAC over all that the manifest says and the vault's incarnation.
     pub(crate) fn digest(&self, key: &VaultKey, incarnation: &[u8; 16]) -> [u8; 32] {
         let mut mac = keyed(&key.state());

@@ -13,7 +13,7 @@ use super::verify::{self, Progress};
 use super::{Options, Vault};
 use crate::error::{Error, Result};
 use crate::files::{self, Draft, create_private_directory, parent};
-use crate::keys::{KeySource, NewKey, SlotDetails};
+use crate::keys::{KeySource, NewKey, SlotDetails, VaultKey};
 use crate::store::{self, Table, WriteRows};
 
 /// What [`Vault::restore`] did.
@@ -55,19 +55,20 @@ impl Vault {
             verify::verify(rows, &self.keys, progress)?.into_result()
         })?;
         create_private_directory(parent(&path))?;
-        let secret = key.secret()?;
+        let new_slot = key.slot()?;
         let opens = self.opens_with(&KeySource::from(key))?;
         let now = Utc::now().trunc_subsecs(6);
         let (draft, credentials) = self.store.read(|rows| {
             let draft = store::build(&path, options.file_systems(), |new| {
                 copy(rows, new)?;
-                let vault_key = self.keys.vault_key();
+                let keys = self.keys.at(rows)?;
+                let vault_key = keys.vault_key();
                 if !opens {
                     let details = SlotDetails { label: None, created_at: now };
-                    let slot = next_slot(new, key.kind(), &secret, vault_key, &details)?;
+                    let slot = next_slot(new, &new_slot, vault_key, &details)?;
                     new.put(Table::Slots, &slot.key(), &slot.to_bytes())?;
                 }
-                self.begin_new_life(new, now)
+                begin_new_life(new, vault_key, now)
             })?;
             let credentials = verified(&draft, &self.keys, &|_, _| {})?;
             Ok((draft, credentials))
@@ -85,16 +86,19 @@ impl Vault {
             Err(error) => Err(error),
         }
     }
+}
 
-    /// A new incarnation, and a manifest that knows of it.
-    fn begin_new_life(&self, new: &mut dyn WriteRows, now: chrono::DateTime<Utc>) -> Result<()> {
-        let vault_key = self.keys.vault_key();
-        let settings = Settings::read(new, vault_key)?.reincarnated();
-        new.put(Table::Settings, settings::KEY, &settings.seal(vault_key))?;
-        let mut manifest = Manifest::read(new, vault_key)?;
-        manifest.renew_fixed(new, vault_key)?;
-        manifest.write(new, vault_key, now)
-    }
+/// A new incarnation, and a manifest that knows of it.
+fn begin_new_life(
+    new: &mut dyn WriteRows,
+    vault_key: &VaultKey,
+    now: chrono::DateTime<Utc>,
+) -> Result<()> {
+    let settings = Settings::read(new, vault_key)?.reincarnated();
+    new.put(Table::Settings, settings::KEY, &settings.seal(vault_key))?;
+    let mut manifest = Manifest::read(new, vault_key)?;
+    manifest.renew_fixed(new, vault_key)?;
+    manifest.write(new, vault_key, now)
 }
 
 /// Places a draft where there may be a vault; the name under which that is kept.

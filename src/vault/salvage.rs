@@ -19,8 +19,8 @@ use crate::codec::{HistoryRow, IndexRow, RecordRow, RecordState};
 use crate::credential::{CredentialId, Replacement};
 use crate::error::{Error, Result};
 use crate::keys::{
-    EpochKeys, EpochRow, HistoryKey, KeySource, NewKey, RowKey, Secrets, SlotDetails, SlotRow,
-    VaultKey,
+    EpochKeys, EpochRow, HistoryKey, KeySource, NewKey, NewSlot, RowKey, Secrets, SlotDetails,
+    SlotRow, VaultKey,
 };
 use crate::store::{self, Table, WriteRows};
 
@@ -73,7 +73,7 @@ impl Vault {
             Some(backup) => {
                 let mut epochs = found.epochs.clone();
                 epochs.extend(backup.raw_epochs()?);
-                (backup.keys.vault_key().again(), epochs)
+                (backup.store.read(|rows| backup.keys.vault_key(rows))?.again(), epochs)
             }
         };
         let epoch = current_epoch(&vault_key, &epochs)?;
@@ -84,7 +84,7 @@ impl Vault {
         }
         found.promote_history(vault_key.vault(), &epoch.keys(vault_key.vault()));
         let salvaged = found.report(&vault_key, &epoch.keys(vault_key.vault()));
-        found.write(new, options, &vault_key, &epoch, new_key)?;
+        found.write(new, options, &vault_key, &epoch, &new_key.slot()?)?;
         Ok(salvaged)
     }
 
@@ -153,7 +153,7 @@ impl Found {
         for (position, source) in sources.iter().enumerate() {
             for slot in self.slots.iter().filter(|slot| slot.kind == source.kind()) {
                 match super::locked::attempt(slot, &vault, &mut secrets, (position, source)) {
-                    Ok(key) => return Ok(key),
+                    Ok((_, key)) => return Ok(key),
                     Err(attempt) if attempts.contains(&attempt) => {}
                     Err(attempt) => attempts.push(attempt),
                 }
@@ -311,16 +311,15 @@ impl Found {
         options: &Options,
         key: &VaultKey,
         epoch: &EpochRow,
-        new_key: &NewKey,
+        new_slot: &NewSlot,
     ) -> Result<()> {
-        let secret = new_key.secret()?;
         let now = Utc::now().trunc_subsecs(6);
         let keys = epoch.keys(key.vault());
         let old = self.settings.iter().find_map(|token| Settings::open(token, key).ok());
         let settings = old.map_or_else(|| Settings::new(now), Settings::reincarnated);
         let keep = Config::of(&settings)?.history_keep;
         let details = SlotDetails { label: None, created_at: now };
-        let slot = SlotRow::new(1, new_key.kind(), &secret, key, &details);
+        let slot = new_slot.row(1, key, &details);
         let mut manifest = self.last_manifest(key).map_or_else(Manifest::new, Manifest::emptied);
         store::create(new, options.file_systems(), |rows: &mut dyn WriteRows| {
             header::write(rows, VaultId(*key.vault()))?;

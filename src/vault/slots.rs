@@ -7,7 +7,7 @@ use super::header::{self, Intent};
 use super::locked::slot_rows;
 use super::manifest::Manifest;
 use crate::error::{Error, Result};
-use crate::keys::{NewKey, Slot, SlotDetails, SlotKind, SlotRow, VaultKey};
+use crate::keys::{NewKey, NewSlot, Slot, SlotDetails, SlotRow, VaultKey};
 use crate::store::{ReadRows, Table, Verdict, WriteRows};
 
 /// The most slots a vault may have.
@@ -24,8 +24,8 @@ impl Vault {
     /// [`Error::Corrupt`] if one of them is damaged, and those of [`Vault::read`].
     pub fn slots(&self) -> Result<Vec<Slot>> {
         self.store.read(|rows| {
-            self.keys.epoch(rows)?;
-            read(rows, self.keys.vault_key())
+            let keys = self.keys.at(rows)?;
+            read(rows, keys.vault_key())
         })
     }
 
@@ -56,14 +56,14 @@ impl Vault {
         if length > LONGEST_LABEL {
             return Err(Error::too_large("label", length, LONGEST_LABEL, "bytes"));
         }
-        let secret = key.secret()?;
+        let new = key.slot()?;
         let created_at = Utc::now().trunc_subsecs(6);
-        self.change_slots(|rows| {
+        self.change_slots(|rows, vault_key| {
             let details = SlotDetails { label: label.clone(), created_at };
-            let row = next_slot(rows, key.kind(), &secret, self.keys.vault_key(), &details)?;
+            let row = next_slot(rows, &new, vault_key, &details)?;
             rows.put(Table::Slots, &row.key(), &row.to_bytes())?;
             let created_at = Some(created_at);
-            Ok(Slot { number: row.number, kind: key.kind(), label: label.clone(), created_at })
+            Ok(Slot { number: row.number, kind: new.kind(), label: label.clone(), created_at })
         })
     }
 
@@ -74,7 +74,7 @@ impl Vault {
     ///
     /// [`Error::SlotNotFound`], [`Error::LastSlot`], and those of [`Vault::write`].
     pub fn remove_slot(&self, slot: u32) -> Result<()> {
-        self.change_slots(|rows| {
+        self.change_slots(|rows, _| {
             let slots = slot_rows(rows)?;
             if slots.iter().all(|(number, _)| *number != slot) {
                 return Err(Error::SlotNotFound { slot });
@@ -88,14 +88,20 @@ impl Vault {
     }
 
     /// Changes the table of slots, and the manifest with it.
-    fn change_slots<T>(&self, mut body: impl FnMut(&mut dyn WriteRows) -> Result<T>) -> Result<T> {
+    fn change_slots<T>(
+        &self,
+        mut body: impl FnMut(&mut dyn WriteRows, &VaultKey) -> Result<T>,
+    ) -> Result<T> {
         let now = Utc::now().trunc_subsecs(6);
-        let key = self.keys.vault_key();
         self.store.write(|rows| {
             header::check(rows, self.path(), Intent::Write)?;
-            self.keys.epoch(rows)?;
+            let keys = self.keys.at(rows)?;
+            let key = keys.vault_key();
             let mut manifest = Manifest::read(rows, key)?;
-            let value = body(rows)?;
+            // Else a slot, or a recipient key in one, that somebody without a key put there would
+            // be vouched for from now on.
+            manifest.check_fixed(rows, key)?;
+            let value = body(rows, key)?;
             manifest.renew_fixed(rows, key)?;
             manifest.write(rows, key, now)?;
             Ok(Verdict::Commit(value))
@@ -103,11 +109,10 @@ impl Vault {
     }
 }
 
-/// A slot with the next free number that opens with `secret`.
+/// The row of a new slot, under the next free number.
 pub(super) fn next_slot(
     rows: &dyn ReadRows,
-    kind: SlotKind,
-    secret: &[u8],
+    new: &NewSlot,
     vault_key: &VaultKey,
     details: &SlotDetails,
 ) -> Result<SlotRow> {
@@ -117,7 +122,7 @@ pub(super) fn next_slot(
     }
     let number = slots.last().map_or(Some(1), |(number, _)| number.checked_add(1));
     let number = number.ok_or_else(|| Error::corrupt("the table of key slots", "it is full"))?;
-    Ok(SlotRow::new(number, kind, secret, vault_key, details))
+    Ok(new.row(number, vault_key, details))
 }
 
 /// The slots as a user sees them.

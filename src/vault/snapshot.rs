@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::cache::Cache;
 use super::list::{self, Query};
 use super::manifest::Manifest;
-use super::unlocked::Unlocked;
+use super::unlocked::{StateKeys, Unlocked};
 use crate::codec::{IndexRow, RecordRow, RecordState};
 use crate::credential::{Credential, CredentialId, Metadata};
 use crate::error::{Error, Result};
@@ -15,7 +15,7 @@ use crate::store::{ReadRows, Table};
 /// One committed state of a vault, to read from several times.
 pub struct Snapshot<'a> {
     rows: &'a dyn ReadRows,
-    keys: &'a Unlocked,
+    keys: Arc<StateKeys>,
     epoch: Arc<EpochKeys>,
     cache: &'a Cache,
 }
@@ -26,15 +26,17 @@ impl<'a> Snapshot<'a> {
         keys: &'a Unlocked,
         cache: &'a Cache,
     ) -> Result<Self> {
-        Ok(Self { rows, keys, epoch: keys.epoch(rows)?, cache })
+        let keys = keys.at(rows)?;
+        let epoch = Arc::clone(keys.epoch());
+        Ok(Self { rows, keys, epoch, cache })
     }
 
     pub(super) fn rows(&self) -> &dyn ReadRows {
         self.rows
     }
 
-    pub(super) fn keys(&self) -> &Unlocked {
-        self.keys
+    pub(super) fn keys(&self) -> &StateKeys {
+        &self.keys
     }
 
     pub(super) fn epoch(&self) -> &EpochKeys {
@@ -52,7 +54,7 @@ impl<'a> Snapshot<'a> {
         if let Some(credential) = self.cache.find(&key, &stored) {
             return Ok(Some(credential));
         }
-        let row = open_record(self.keys, &self.epoch, id, &stored)?;
+        let row = open_record(&self.keys, &self.epoch, id, &stored)?;
         let RecordState::Live(credential) = row.state else { return Ok(None) };
         self.cache.keep(key, stored, &credential);
         Ok(Some(*credential))
@@ -92,7 +94,7 @@ impl<'a> Snapshot<'a> {
     /// [`Error::Corrupt`], also if rows are missing, and [`Error::Io`].
     pub fn list(&self, query: &Query) -> Result<Vec<Metadata>> {
         let manifest = Manifest::read(self.rows, self.keys.vault_key())?;
-        list::list(self.rows, self.keys, &self.epoch, &manifest, query)
+        list::list(self.rows, &self.keys, &self.epoch, &manifest, query)
     }
 }
 
@@ -116,7 +118,7 @@ pub(super) fn stored_record(
 
 /// Opens a stored record and checks that it is this id's.
 pub(super) fn open_record(
-    keys: &Unlocked,
+    keys: &StateKeys,
     epoch: &EpochKeys,
     id: &CredentialId,
     stored: &[u8],

@@ -11,7 +11,7 @@ use super::list::{self, Query};
 use super::manifest::Manifest;
 use super::settings::Settings;
 use super::snapshot::{damaged, open_record, stored_record};
-use super::unlocked::Unlocked;
+use super::unlocked::{StateKeys, Unlocked};
 use crate::codec::{IndexRow, RecordRow, RecordState};
 use crate::credential::{
     Change, Condition, Credential, CredentialId, Edit, Metadata, Replacement, same_content,
@@ -24,7 +24,7 @@ use crate::store::{ReadRows, Table, WriteRows};
 /// Several changes that happen together or not at all. Reads see the changes made so far.
 pub struct Transaction<'a> {
     rows: &'a mut dyn WriteRows,
-    keys: &'a Unlocked,
+    keys: Arc<StateKeys>,
     epoch: Arc<EpochKeys>,
     manifest: Manifest,
     now: DateTime<Utc>,
@@ -36,12 +36,13 @@ pub struct Transaction<'a> {
 impl<'a> Transaction<'a> {
     pub(super) fn begin(
         rows: &'a mut dyn WriteRows,
-        keys: &'a Unlocked,
+        keys: &Unlocked,
         path: &Path,
         now: DateTime<Utc>,
     ) -> Result<Self> {
         header::check(rows, path, Intent::Write)?;
-        let epoch = keys.epoch(rows)?;
+        let keys = keys.at(rows)?;
+        let epoch = Arc::clone(keys.epoch());
         let manifest = Manifest::read(rows, keys.vault_key())?;
         Ok(Self { rows, keys, epoch, manifest, now, history_limit: None, changed: false })
     }
@@ -74,7 +75,7 @@ impl<'a> Transaction<'a> {
     /// [`Error::Corrupt`], also if rows are missing, and [`Error::Io`].
     pub fn list(&self, query: &Query) -> Result<Vec<Metadata>> {
         let rows: &dyn ReadRows = self.rows;
-        list::list(rows, self.keys, &self.epoch, &self.manifest, query)
+        list::list(rows, &self.keys, &self.epoch, &self.manifest, query)
     }
 
     /// Adds or updates a credential on a condition. An error of the first three kinds leaves the
@@ -193,7 +194,7 @@ impl<'a> Transaction<'a> {
     pub(super) fn record(&self, id: &CredentialId) -> Result<Option<RecordRow>> {
         let rows: &dyn ReadRows = self.rows;
         let Some(stored) = stored_record(rows, &self.epoch, id)? else { return Ok(None) };
-        let row = open_record(self.keys, &self.epoch, id, &stored)?;
+        let row = open_record(&self.keys, &self.epoch, id, &stored)?;
         // Changing one of two that disagree would leave a row that nobody finds, or two.
         let is_listed = rows.row(Table::Index, &self.epoch.row_key(id))?.is_some();
         if is_listed != row.is_live() {

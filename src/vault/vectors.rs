@@ -1,6 +1,7 @@
 //! The test vectors of docs/format.md against the code, which may not drift apart from them.
 
 mod fresh;
+mod slots;
 
 use std::collections::BTreeMap;
 
@@ -16,28 +17,16 @@ use super::{VaultId, header, history};
 use crate::codec::{HistoryRow, IndexRow, RecordRow, RecordState};
 use crate::credential::{Credential, CredentialId, Edit, Patch, Replacement};
 use crate::error::Result;
-use crate::keys::{
-    EpochKeys, EpochRow, RecoveryCode, SlotDetails, SlotFailure, SlotKind, SlotRow, VaultKey,
-};
+use crate::keys::{EpochKeys, EpochRow, VaultKey};
 use crate::seal::Sealer;
 use crate::store::{ReadRows, Table, Visit, WriteRows};
+
+use self::fresh::{Fresh, numbers};
+use self::slots::{DETAILS, SLOTS};
 
 const DOCUMENT: &str = include_str!("../../docs/format.md");
 
 const ID: &str = "db/mysql-prod";
-
-/// Kind, name of its vectors, secret.
-const SLOTS: [(SlotKind, &str, &[u8]); 4] = [
-    (SlotKind::Machine, "machine", &[0x61; 32]),
-    (SlotKind::Hostname, "hostname", b"host-a"),
-    (SlotKind::File, "file", &[0x62; 32]),
-    (SlotKind::Recovery, "recovery", &[0x63; 20]),
-];
-
-/// Where the parts of a slot row without parameters and recipient are.
-const SALT: std::ops::Range<usize> = 10..26;
-const WRAPPED: std::ops::Range<usize> = 50..379;
-const DETAILS: std::ops::Range<usize> = 387..716;
 
 /// The vectors of the document by name.
 struct Vectors(BTreeMap<&'static str, String>);
@@ -299,38 +288,6 @@ fn the_padded_sizes_are_those_of_the_document() {
 }
 
 #[test]
-fn a_stored_slot_of_each_kind_opens_as_in_the_document() {
-    let vectors = Vectors::of_document();
-    let vault = vectors.array("vault.id");
-    for (number, (kind, name, secret)) in (1_u32..).zip(SLOTS) {
-        let of = |part: &str| format!("slot.{name}.{part}");
-        assert_eq!(vectors.bytes(&of("secret")), secret);
-        let stored = vectors.bytes(&of("row"));
-        let row = SlotRow::from_bytes(&number.to_be_bytes(), &stored).expect("a slot");
-        assert_eq!((row.number, row.kind), (number, kind));
-        let opened = row.unwrap_key(&vault, secret).expect("the vault key");
-        assert_eq!(*opened.state(), *vectors.vault_key().state());
-        assert_eq!(row.unwrap_key(&vault, b"other").unwrap_err(), SlotFailure::WrongKey);
-        let details = row.details(&opened).expect("details");
-        assert_eq!(details.label.as_deref(), (number == 1).then_some("here"));
-        assert_eq!(details.created_at, time("2025-01-02T03:04:05Z"));
-        let wrapped = Sealer::new(&vectors.array(&of("key"))).open(&stored[WRAPPED]);
-        assert_eq!(wrapped.unwrap().to_vec(), framed(&vectors.bytes(&of("body"))));
-    }
-    let details = Sealer::new(&vectors.array("key.slot_details"));
-    let opened = details.open(&vectors.bytes("slot.machine.row")[DETAILS]).unwrap();
-    assert_eq!(opened.to_vec(), framed(&vectors.bytes("slot.machine.details")));
-}
-
-#[test]
-fn the_key_of_a_host_name_is_the_predecessors() {
-    let vectors = Vectors::of_document();
-    let key: [u8; 32] = vectors.array("slot.hostname.key");
-    assert_eq!(BASE64URL.encode(&key), vectors.text("hostname.key"));
-    assert_eq!(vectors.text("hostname.key"), "wVHjkspS1XP0W53oSvTloX9wH8Unch9YZOLuVqgFza0=");
-}
-
-#[test]
 fn the_manifest_and_the_state_token_are_those_of_the_document() {
     let vectors = Vectors::of_document();
     let (key, rows, epoch) = (vectors.vault_key(), vectors.rows(), vectors.epoch());
@@ -366,17 +323,4 @@ fn the_header_is_that_of_the_document() {
         let row = rows.row(Table::Header, name.as_bytes()).unwrap();
         assert_eq!(row, Some(vectors.bytes(&format!("header.{name}"))), "{name}");
     }
-}
-
-#[test]
-fn the_recovery_code_of_known_bits_is_that_of_the_document() {
-    let vectors = Vectors::of_document();
-    let code = RecoveryCode::parse(vectors.text("recovery.code")).unwrap();
-    assert_eq!(code.expose().as_str(), vectors.text("recovery.code"));
-    // A slot made from the bits opens with the code: it stands for these bits.
-    let (key, bits) = (vectors.vault_key(), vectors.bytes("recovery.bits"));
-    let details = SlotDetails { label: None, created_at: Utc::now() };
-    let from_bits = SlotRow::new(1, SlotKind::Recovery, &bits, &key, &details);
-    let secret = crate::keys::KeySource::Recovery(code).secret().unwrap();
-    assert!(from_bits.unwrap_key(key.vault(), &secret).is_ok());
 }

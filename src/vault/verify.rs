@@ -12,7 +12,7 @@ use super::unlocked::Unlocked;
 use super::{Vault, locked};
 use crate::codec::{RecordRow, RecordState};
 use crate::error::{Error, Result};
-use crate::keys::{EpochKeys, EpochRow};
+use crate::keys::{EpochKeys, EpochRow, VaultKey};
 use crate::store::{ReadRows, Table};
 
 /// The most damaged rows that are reported one by one.
@@ -164,9 +164,10 @@ pub(super) fn verify(
     keys: &Unlocked,
     progress: Progress<'_>,
 ) -> Result<Verification> {
+    let vault_key = &*keys.vault_key(rows)?;
     let mut pass = Pass {
         rows,
-        keys,
+        vault_key,
         progress,
         total: 0,
         done: 0,
@@ -174,7 +175,7 @@ pub(super) fn verify(
         damaged: Vec::new(),
         failure: None,
     };
-    let manifest = Manifest::read(rows, keys.vault_key());
+    let manifest = Manifest::read(rows, vault_key);
     let manifest = pass.kept("manifest", manifest);
     if let Some(manifest) = &manifest {
         let rows = Table::OF_EPOCHS.map(|table| manifest.rows(table));
@@ -182,12 +183,10 @@ pub(super) fn verify(
     }
     pass.fixed_tables(manifest.as_ref());
     pass.epochs(manifest.as_ref());
-    let settings = Settings::read(rows, keys.vault_key());
+    let settings = Settings::read(rows, vault_key);
     let settings = pass.kept("settings", settings);
     let state_token = match (&manifest, &settings) {
-        (Some(manifest), Some(settings)) => {
-            Some(StateToken::of(keys.vault_key(), settings, manifest))
-        }
+        (Some(manifest), Some(settings)) => Some(StateToken::of(vault_key, settings, manifest)),
         _ => None,
     };
     let updated_at = manifest.as_ref().and_then(|manifest| manifest.changed_at().ok());
@@ -200,7 +199,7 @@ pub(super) fn verify(
 /// One pass over all rows.
 struct Pass<'a> {
     rows: &'a dyn ReadRows,
-    keys: &'a Unlocked,
+    vault_key: &'a VaultKey,
     progress: Progress<'a>,
     total: u64,
     done: u64,
@@ -243,8 +242,7 @@ impl Pass<'_> {
 
     /// The tables that have no epoch: each row, and the manifest's hash over all.
     fn fixed_tables(&mut self, manifest: Option<&Manifest>) {
-        let (rows, keys) = (self.rows, self.keys);
-        let vault_key = keys.vault_key();
+        let (rows, vault_key) = (self.rows, self.vault_key);
         let id = header::check(rows, std::path::Path::new("the vault"), Intent::Read);
         if let Some(id) = self.kept("header", id)
             && id.0 != *vault_key.vault()
@@ -269,7 +267,7 @@ impl Pass<'_> {
 
     /// All epochs: their rows, and the manifest's totals over them.
     fn epochs(&mut self, manifest: Option<&Manifest>) {
-        let (rows, keys) = (self.rows, self.keys);
+        let (rows, vault_key) = (self.rows, self.vault_key);
         let mut stored = Vec::new();
         let read = rows.rows(Table::Epochs, &[], &mut |key, token| {
             stored.push((key.to_vec(), token.to_vec()));
@@ -279,14 +277,14 @@ impl Pass<'_> {
         let mut seen = [0; Table::OF_EPOCHS.len()];
         for (key, token) in stored {
             self.checked.epochs += 1;
-            let row = match EpochRow::open(keys.vault_key(), &key, &token) {
+            let row = match EpochRow::open(vault_key, &key, &token) {
                 Ok(row) => row,
                 Err(reason) => {
                     self.damage("epochs", None, reason);
                     continue;
                 }
             };
-            let epoch = row.keys(keys.vault_key().vault());
+            let epoch = row.keys(vault_key.vault());
             for (position, table) in Table::OF_EPOCHS.into_iter().enumerate() {
                 let total = self.table(&epoch, table);
                 seen[position] += total.rows;
@@ -345,8 +343,7 @@ impl Pass<'_> {
         let opened = epoch.records.open(stored);
         let index = self.rows.row(Table::Index, key);
         let index = index.map_err(|error| (None, self.reason(error)))?;
-        let index =
-            index.map(|stored| open_index(self.keys.vault_key().vault(), epoch, key, &stored));
+        let index = index.map(|stored| open_index(self.vault_key.vault(), epoch, key, &stored));
         // A damaged record can still be named by its index row.
         let name = match &index {
             Some(Ok(row)) => Some(row.metadata.id.to_string()),
@@ -354,7 +351,7 @@ impl Pass<'_> {
         };
         let failed = |reason: &str| (name.clone(), reason.to_owned());
         let plaintext = opened.ok_or_else(|| failed("wrong key or altered"))?;
-        let row = RecordRow::decode(self.keys.vault_key().vault(), &plaintext).map_err(failed)?;
+        let row = RecordRow::decode(self.vault_key.vault(), &plaintext).map_err(failed)?;
         let name = row.id.to_string();
         let failed = |reason: &str| (Some(name.clone()), reason.to_owned());
         if epoch.row_key(&row.id) != key {
@@ -384,7 +381,7 @@ impl Pass<'_> {
         stored: &[u8],
     ) -> std::result::Result<(), (Option<String>, String)> {
         self.checked.index += 1;
-        let row = open_index(self.keys.vault_key().vault(), epoch, key, stored)
+        let row = open_index(self.vault_key.vault(), epoch, key, stored)
             .map_err(|error| (None, self.reason(error)))?;
         match self.rows.row(Table::Records, key) {
             Ok(Some(_)) => Ok(()),
@@ -400,7 +397,7 @@ impl Pass<'_> {
         stored: &[u8],
     ) -> std::result::Result<(), (Option<String>, String)> {
         self.checked.history += 1;
-        let row = history::open(self.keys.vault_key().vault(), epoch, key, stored)
+        let row = history::open(self.vault_key.vault(), epoch, key, stored)
             .map_err(|reason| (None, reason.to_owned()))?;
         let name = || Some(row.id().to_string());
         match self.rows.row(Table::Records, &epoch.row_key(row.id())) {

@@ -18,6 +18,7 @@ import hmac
 import sys
 
 from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -115,7 +116,8 @@ def slot(key, row, vault, hostname):
     kind = reader.number(1)
     reader.bytes()
     salt, check = reader.take(16), reader.take(8)
-    reader.bytes()
+    recipient = reader.option(lambda: reader.take(32))
+    ephemeral = {0: lambda: None, 1: lambda: reader.take(32)}[reader.number(4)]()
     wrapped, _details = reader.bytes(), reader.bytes()
     reader.end()
     if kind != HOSTNAME_SLOT:
@@ -123,6 +125,12 @@ def slot(key, row, vault, hostname):
     key_encryption_key = hashlib.sha256(hostname.encode()).digest()
     if derive(key_encryption_key, salt, "credb/1 slot check")[:8] != check:
         return None
+    if ephemeral:  # Wrapped by somebody who did not have the slot's key.
+        private = derive(key_encryption_key, salt, "credb/1 slot recipient")
+        private = X25519PrivateKey.from_private_bytes(private)
+        shared = private.exchange(X25519PublicKey.from_public_bytes(ephemeral))
+        identity = vault + key + bytes([kind])
+        key_encryption_key = derive(shared, ephemeral + recipient + identity, "credb/1 slot rewrap")
     value = body(unseal(key_encryption_key, wrapped), vault, "slots")
     assert value.number(4) == int.from_bytes(key, "big"), "another slot"
     assert value.number(1) == kind, "another kind"

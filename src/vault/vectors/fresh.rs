@@ -5,25 +5,25 @@ use super::*;
 
 /// Fresh vectors, in the form of the document.
 #[derive(Default)]
-struct Fresh(Vec<(String, String)>);
+pub(super) struct Fresh(Vec<(String, String)>);
 
 impl Fresh {
-    fn text(&mut self, name: impl Into<String>, value: impl Into<String>) {
+    pub(super) fn text(&mut self, name: impl Into<String>, value: impl Into<String>) {
         self.0.push((name.into(), value.into()));
     }
 
-    fn bytes(&mut self, name: impl Into<String>, value: &[u8]) {
+    pub(super) fn bytes(&mut self, name: impl Into<String>, value: &[u8]) {
         self.text(name, HEXLOWER.encode(value));
     }
 
     /// The same value, noted down.
-    fn noted(&mut self, name: &str, value: Vec<u8>) -> Vec<u8> {
+    pub(super) fn noted(&mut self, name: &str, value: Vec<u8>) -> Vec<u8> {
         self.bytes(name, &value);
         value
     }
 }
 
-fn numbers<const N: usize>(first: u8) -> [u8; N] {
+pub(super) fn numbers<const N: usize>(first: u8) -> [u8; N] {
     std::array::from_fn(|position| first + u8::try_from(position).unwrap())
 }
 
@@ -52,9 +52,7 @@ fn print_fresh_vectors() {
     };
     let pairs = sizes.map(|length| format!("{length}:{}", padded(length)));
     fresh.text("padded.sizes", pairs.join(" "));
-    fresh.bytes("recovery.bits", &numbers::<20>(0x80));
-    fresh.text("recovery.code", recovery_text(&numbers::<20>(0x80)));
-    fresh.text("hostname.key", BASE64URL.encode(&Sha256::digest("host-a")));
+    slots::fresh_secrets(&mut fresh);
     for (name, value) in fresh.0 {
         let (head, rest) = value.split_at(value.len().min(96 - name.len()));
         println!("{name} = {head}");
@@ -71,26 +69,7 @@ fn fresh_fixed_rows(fresh: &mut Fresh, rows: &mut Rows, key: &VaultKey, root: [u
         let row = rows.row(Table::Header, name.as_bytes()).unwrap().unwrap();
         fresh.bytes(format!("header.{name}"), &row);
     }
-    for (number, (kind, name, secret)) in (1_u32..).zip(SLOTS) {
-        let label = (number == 1).then(|| "here".to_owned());
-        let details = SlotDetails { label, created_at: time("2025-01-02T03:04:05Z") };
-        let row = SlotRow::new(number, kind, secret, key, &details).to_bytes();
-        let derived = match kind {
-            SlotKind::Hostname => Sha256::digest(secret).into(),
-            _ => hkdf(secret, &row[SALT], &format!("credb/1 slot {name}")),
-        };
-        fresh.bytes(format!("slot.{name}.secret"), secret);
-        fresh.bytes(format!("slot.{name}.key"), &derived);
-        let body = Sealer::new(&derived).open(&row[WRAPPED]).unwrap();
-        fresh.bytes(format!("slot.{name}.body"), unframed(&body));
-        if number == 1 {
-            let details = hkdf(&numbers::<32>(0x20), key.vault(), "credb/1 slot details");
-            let body = Sealer::new(&details).open(&row[DETAILS]).unwrap();
-            fresh.bytes("slot.machine.details", unframed(&body));
-        }
-        let row = fresh.noted(&format!("slot.{name}.row"), row);
-        rows.put(Table::Slots, &number.to_be_bytes(), &row).unwrap();
-    }
+    slots::fresh_slots(fresh, rows, key);
     let binding = crate::codec::Binding::Epochs;
     let body = crate::codec::encode(key.vault(), binding, &(1_u32, root));
     fresh.bytes("epoch.body", unframed(&body));
@@ -131,17 +110,4 @@ fn fresh_credential(fresh: &mut Fresh, rows: &mut Rows, key: &VaultKey) {
     fresh.bytes("manifest.token", &token);
     let settings = Settings::read(rows, key).unwrap();
     fresh.text("state.token", StateToken::of(key, &settings, &manifest).to_string());
-}
-
-/// The code of these bits, written a second time from the document.
-fn recovery_text(bits: &[u8; 20]) -> String {
-    let check = Sha256::digest([b"credb recovery code".as_slice(), bits].concat());
-    let bytes = bits.iter().chain(&check[..3]);
-    let bits: Vec<u8> = bytes.flat_map(|byte| (0..8).rev().map(move |at| byte >> at & 1)).collect();
-    let digits = bits.chunks(5).take(36).map(|digit| {
-        let value = digit.iter().fold(0, |value, bit| value << 1 | usize::from(*bit));
-        char::from(b"0123456789ABCDEFGHJKMNPQRSTVWXYZ"[value])
-    });
-    let digits: Vec<char> = digits.collect();
-    digits.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
 }

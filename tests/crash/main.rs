@@ -21,7 +21,9 @@ use std::cell::{Cell, RefCell};
 use std::path::Path;
 
 use credb::simulate::{self, Event};
-use credb::{Change, Condition, Edit, KeySource, NewKey, Options, Overwrite, Transaction, Vault};
+use credb::{
+    Change, Condition, Edit, KeySource, NewKey, Options, Overwrite, Purge, Transaction, Vault,
+};
 
 use crate::campaign::{Effort, Image, Record};
 use crate::stage::{Stage, State, id};
@@ -134,7 +136,7 @@ fn changes(name: &'static str, options: &Options) -> (Record, Vec<State>) {
     let states = RefCell::new(vec![stage::state(&vault).unwrap()]);
     let slot = Cell::new(0);
     let long = "x".repeat(6_000);
-    let steps: [&dyn Fn(); 10] = [
+    let steps: [&dyn Fn(); 13] = [
         &|| drop(vault.set(&id("new"), &Edit::new().password("one")).unwrap()),
         &|| drop(vault.set(&id("old0"), &Edit::new().password("two")).unwrap()),
         &|| drop(vault.set(&id("long"), &Edit::new().password(long.as_str())).unwrap()),
@@ -152,6 +154,12 @@ fn changes(name: &'static str, options: &Options) -> (Record, Vec<State>) {
             moved(&vault, |transaction| {
                 transaction.copy(&id("n"), &id("old2"), Overwrite::Allowed)
             });
+        },
+        &|| moved(&vault, |body| Ok(body.undo(&id("old2"), None, Condition::Always)?.change)),
+        &|| assert_eq!(vault.configure(|c| c.history_keep = 2).unwrap().history_keep, 2),
+        &|| {
+            let purge = vault.write(|body| body.purge(&id("n"), Purge::All, Condition::Always));
+            assert!(purge.unwrap() > 0);
         },
     ];
     let (acknowledged, events) = simulate::record(|| {
@@ -200,7 +208,8 @@ fn making() -> Record {
 fn made(stage: &Stage, steps: usize) -> Result<(), String> {
     let keys = [KeySource::Machine(stage.path("machine.key"))];
     match stage::contents(&stage.path("v.redb"), &keys) {
-        Ok(Some(state)) if state.len() == 1 => Ok(()),
+        // The slot and the setting.
+        Ok(Some(state)) if state.len() == 2 => Ok(()),
         Ok(None) if steps == 0 => Ok(()),
         other => Err(format!("after {steps} steps: {other:?}")),
     }

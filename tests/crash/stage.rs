@@ -31,7 +31,8 @@ pub(crate) fn files_in(directory: &Path) -> BTreeMap<String, (Inode, Vec<u8>)> {
     files
 }
 
-/// What a vault holds: ids with versions and passwords, and its key slots.
+/// What a vault holds: ids with versions and passwords, their earlier versions, its key slots and
+/// settings.
 pub(crate) type State = BTreeMap<String, (u64, Vec<u8>)>;
 
 /// A directory to lay images out in.
@@ -102,6 +103,19 @@ pub(crate) fn state(vault: &Vault) -> Result<State, Error> {
             let value = (metadata.version, credential.password.expose().to_vec());
             state.insert(metadata.id.to_string(), value);
         }
+        for name in ["a", "b", "n", "new", "old0", "old1", "old2"] {
+            let earlier = match snapshot.history(&id(name)) {
+                Err(Error::NotFound { .. }) => continue,
+                earlier => earlier?,
+            };
+            for earlier in earlier {
+                let (credential, how) = (earlier.credential, earlier.replacement);
+                let key = format!("{name} at {}, {how}", credential.metadata.version);
+                state.insert(key, (0, credential.password.expose().to_vec()));
+            }
+        }
+        let keep = snapshot.config()?.history_keep as u64;
+        state.insert("history.keep".to_owned(), (keep, Vec::new()));
         Ok(state)
     })
 }

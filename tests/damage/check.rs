@@ -96,6 +96,7 @@ impl Check {
                 self.holds(same, &format!("get {name}"), &found.metadata);
             }
         }
+        self.read_history(&vault);
         for absent in [REMOVED, "never there"] {
             if !self.contents.contains_key(absent) {
                 let found = vault.get(&id(absent));
@@ -118,6 +119,26 @@ impl Check {
                 });
             self.stale += usize::from(stale);
             self.holds(same || stale, "list", &listed);
+        }
+    }
+
+    /// Each earlier version is the one that was stored under that number. That none is missing no
+    /// reader can know; verification does.
+    fn read_history(&mut self, vault: &credb::Vault) {
+        for (name, (version, _)) in self.contents.clone() {
+            let Some(history) = self.accept("history", vault.history(&id(&name))) else { continue };
+            let versions: Vec<u64> =
+                history.iter().map(|earlier| earlier.credential.metadata.version).collect();
+            for earlier in history {
+                let metadata = &earlier.credential.metadata;
+                let same = earlier.credential.password.expose()
+                    == password(&name, metadata.version)
+                    && metadata.id.as_str() == name;
+                self.holds(same, &format!("history {name}"), metadata);
+            }
+            if !versions.iter().copied().eq((1..version).rev()) {
+                self.stale += 1;
+            }
         }
     }
 

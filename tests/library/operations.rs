@@ -1,10 +1,11 @@
 //! Random sequences of operations, on two handles and across reopening, against a map.
 
-use std::collections::BTreeMap;
+mod model;
 
-use credb::{Condition, Edit, Error, Overwrite, Query, Vault};
+use credb::{Condition, Edit, Error, Overwrite, Purge, Query, Vault};
 use proptest::prelude::*;
 
+use self::model::{Model, Old};
 use crate::{Fixture, id};
 
 /// The ids in play: few, so that operations meet.
@@ -21,6 +22,10 @@ enum Operation {
     List,
     Rename { id: usize, to: usize, overwrite: bool },
     Copy { id: usize, to: usize, overwrite: bool },
+    Undo { id: usize },
+    UndoTo { id: usize, version: u64 },
+    Purge { id: usize },
+    PurgeHistory { id: usize },
     Failing { id: usize },
     Reopen,
     SwitchHandle,
@@ -45,60 +50,16 @@ fn operation() -> impl Strategy<Value = Operation> {
             .prop_map(|(id, to, overwrite)| Operation::Rename { id, to, overwrite }),
         2 => (which.clone(), which.clone(), any::<bool>())
             .prop_map(|(id, to, overwrite)| Operation::Copy { id, to, overwrite }),
+        3 => which.clone().prop_map(|id| Operation::Undo { id }),
+        1 => (which.clone(), 0..8_u64)
+            .prop_map(|(id, version)| Operation::UndoTo { id, version }),
+        1 => which.clone().prop_map(|id| Operation::Purge { id }),
+        1 => which.clone().prop_map(|id| Operation::PurgeHistory { id }),
         1 => Just(Operation::List),
         1 => which.prop_map(|id| Operation::Failing { id }),
         1 => Just(Operation::Reopen),
         2 => Just(Operation::SwitchHandle),
     ]
-}
-
-/// What a credential should be. Kept after removal for its version.
-#[derive(Debug, Clone, Default)]
-struct Expected {
-    present: bool,
-    password: String,
-    username: String,
-    version: u64,
-}
-
-#[derive(Default)]
-struct Model(BTreeMap<&'static str, Expected>);
-
-impl Model {
-    fn version(&self, id: usize) -> u64 {
-        self.present(id).map_or(0, |expected| expected.version)
-    }
-
-    fn present(&self, id: usize) -> Option<&Expected> {
-        self.0.get(IDS[id]).filter(|expected| expected.present)
-    }
-
-    fn holds(&self, id: usize, condition: Condition) -> bool {
-        match condition {
-            Condition::Always => true,
-            Condition::IfAbsent => self.version(id) == 0,
-            Condition::IfVersion(version) => self.version(id) == version,
-        }
-    }
-
-    /// Whether it was created and whether anything changed.
-    fn set(&mut self, id: usize, password: Option<&str>, username: Option<&str>) -> (bool, bool) {
-        let expected = self.0.entry(IDS[id]).or_default();
-        let created = !expected.present;
-        if created {
-            let version = expected.version;
-            *expected = Expected { present: true, version, ..Expected::default() };
-        }
-        let same_password = password.is_none_or(|new| new == expected.password);
-        let same_username = username.is_none_or(|new| new == expected.username);
-        let changed = created || !same_password || !same_username;
-        if changed {
-            password.unwrap_or(&expected.password.clone()).clone_into(&mut expected.password);
-            username.unwrap_or(&expected.username.clone()).clone_into(&mut expected.username);
-            expected.version += 1;
-        }
-        (created, changed)
-    }
 }
 
 /// Applies one operation to both and compares.
@@ -124,6 +85,10 @@ fn step(vault: &Vault, model: &mut Model, operation: &Operation) -> Result<(), T
         Operation::Copy { id, to, overwrite } => {
             move_to(vault, model, (id, to), allowed(overwrite), Old::Kept)
         }
+        Operation::Undo { id } => undo(vault, model, id, None),
+        Operation::UndoTo { id, version } => undo(vault, model, id, Some(version)),
+        Operation::Purge { id } => purge(vault, model, id, Purge::All),
+        Operation::PurgeHistory { id } => purge(vault, model, id, Purge::History),
         Operation::Failing { id: which } => {
             let failed = vault.write(|transaction| -> credb::Result<()> {
                 let edit = Edit::new().password("of a change that fails");
@@ -185,17 +150,44 @@ fn set_username(
 fn remove(vault: &Vault, model: &mut Model, which: usize) -> Result<(), TestCaseError> {
     let result = vault.remove(&id(IDS[which]));
     prop_assert_eq!(result.is_ok(), model.present(which).is_some());
-    if let Some(expected) = model.0.get_mut(IDS[which]) {
-        expected.present = false;
+    model.remove(which);
+    compare(vault, model, which)
+}
+
+/// A new version of an earlier one's content.
+fn undo(
+    vault: &Vault,
+    model: &mut Model,
+    which: usize,
+    to: Option<u64>,
+) -> Result<(), TestCaseError> {
+    let result =
+        vault.write(|transaction| transaction.undo(&id(IDS[which]), to, Condition::Always));
+    let created = model.present(which).is_none();
+    match (model.undo(which, to), result) {
+        (Some((to, changed)), Ok(undone)) => {
+            prop_assert_eq!((undone.to, undone.change.changed), (to, changed));
+            prop_assert_eq!(undone.change.created, created);
+            prop_assert_eq!(undone.change.version, model.version(which));
+        }
+        (None, Err(Error::NotFound { .. })) => prop_assert!(!model.knows(which)),
+        (None, Err(Error::VersionNotFound { .. } | Error::NoEarlierVersion { .. })) => {
+            prop_assert!(model.knows(which));
+        }
+        (expected, result) => prop_assert!(false, "{:?}: {:?}", expected, result),
     }
     compare(vault, model, which)
 }
 
-/// What becomes of the credential under the old id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Old {
-    Removed,
-    Kept,
+fn purge(vault: &Vault, model: &mut Model, which: usize, what: Purge) -> Result<(), TestCaseError> {
+    let result =
+        vault.write(|transaction| transaction.purge(&id(IDS[which]), what, Condition::Always));
+    match (model.purge(which, what), result) {
+        (Some(versions), Ok(dropped)) => prop_assert_eq!(dropped, versions as u64),
+        (None, Err(Error::NotFound { .. })) => {}
+        (expected, result) => prop_assert!(false, "{:?}: {:?}", expected, result),
+    }
+    compare(vault, model, which)
 }
 
 fn allowed(overwrite: bool) -> Overwrite {
@@ -231,20 +223,8 @@ fn move_to(
         return compare(vault, model, from);
     }
     let change = moved.map_err(|error| TestCaseError::fail(format!("{error:?}")))?;
-    let last = model.0.get(IDS[to]).map_or(0, |target| target.version);
-    let same = model.present(to).is_some_and(|target| {
-        (&target.password, &target.username) == (&source.password, &source.username)
-    });
     prop_assert_eq!(change.created, model.present(to).is_none());
-    let last = if old == Old::Removed { last.max(source.version) } else { last };
-    let unchanged = from == to || (same && old == Old::Kept);
-    prop_assert_eq!(change.changed, !unchanged);
-    if !unchanged {
-        model.0.insert(IDS[to], Expected { version: last + 1, ..source });
-        if let Some(left) = model.0.get_mut(IDS[from]).filter(|_| old == Old::Removed) {
-            left.present = false;
-        }
-    }
+    prop_assert_eq!(change.changed, model.move_to(from, to, old, &source));
     prop_assert_eq!(change.version, model.version(to));
     compare(vault, model, from)?;
     compare(vault, model, to)
@@ -261,6 +241,21 @@ fn compare(vault: &Vault, model: &Model, which: usize) -> Result<(), TestCaseErr
         prop_assert_eq!(found.metadata.username.unwrap_or_default(), expected.username.clone());
         prop_assert_eq!(found.metadata.version, expected.version);
     }
+    let history = match vault.history(&id) {
+        Ok(history) => Some(history),
+        Err(Error::NotFound { .. }) => None,
+        Err(error) => return Err(TestCaseError::fail(format!("{error:?}"))),
+    };
+    let history = history.map(|all| {
+        let row = |earlier: credb::Earlier| {
+            let credential = earlier.credential;
+            let text = credential.password.expose_str().expect("text").to_owned();
+            let username = credential.metadata.username.unwrap_or_default();
+            (credential.metadata.version, text, username)
+        };
+        all.into_iter().map(row).collect::<Vec<_>>()
+    });
+    prop_assert_eq!(history, model.history(which));
     Ok(())
 }
 
@@ -268,10 +263,7 @@ fn list(vault: &Vault, model: &Model) -> Result<(), TestCaseError> {
     let listed = vault.list(&Query::all()).expect("list");
     let listed: Vec<(String, u64)> =
         listed.into_iter().map(|one| (one.id.as_str().to_owned(), one.version)).collect();
-    let present = model.0.iter().filter(|(_, expected)| expected.present);
-    let expected: Vec<(String, u64)> =
-        present.map(|(id, expected)| ((*id).to_owned(), expected.version)).collect();
-    prop_assert_eq!(listed, expected);
+    prop_assert_eq!(listed, model.list());
     Ok(())
 }
 
@@ -286,10 +278,12 @@ proptest! {
     #[test]
     fn any_sequence_of_operations_does_what_a_map_would(
         operations in prop::collection::vec(operation(), 1..60),
+        keep in prop_oneof![Just(0), Just(1), Just(3), Just(10)],
     ) {
         let fixture = Fixture::new();
+        fixture.vault.configure(|config| config.history_keep = keep).expect("configure");
         let mut handles = [fixture.open(), fixture.open()];
-        let mut model = Model::default();
+        let mut model = Model::new(keep);
         let mut current = 0;
         for operation in &operations {
             match operation {
@@ -304,5 +298,9 @@ proptest! {
                 compare(handle, &model, which)?;
             }
         }
+        let found = fixture.vault.verify(&|_, _| {}).expect("verify");
+        prop_assert!(found.is_ok(), "{:?}", found.damaged);
+        let beside = fixture.vault.history(&id("beside")).map_or(0, |all| all.len() as u64);
+        prop_assert_eq!(found.checked.history, model.rows() + beside);
     }
 }

@@ -21,6 +21,9 @@ pub(super) const IDS: [&str; 5] = ["counter", "a", "b", "c", "d"];
 /// The ids that are only changed together.
 pub(super) const PAIR: [&str; 2] = ["left", "right"];
 
+/// The id that goes back and forth between its first two values.
+const UNDONE: &str = "undone";
+
 /// Names the directory of a process; makes this test program one.
 const DIRECTORY: &str = "CREDB_STORM_DIRECTORY";
 
@@ -124,7 +127,9 @@ impl Worker {
                 self.seen.insert(one, version);
             }
             75..85 => read_pair(&vault, &self.writer)?,
-            85..97 => list(&vault, &Call::Read, &self.writer),
+            85..88 => undo(&vault, &value)?,
+            88..91 => read_history(&vault, &self.writer)?,
+            91..97 => list(&vault, &Call::Read, &self.writer),
             _ => match vault.compact(&|_, _| {}) {
                 Ok(_) | Err(Error::OutcomeUnknown { .. }) => {}
                 Err(error) => return Err(error),
@@ -217,6 +222,50 @@ pub(super) fn read(vault: &Vault, one: &str, writer: &Writer) -> u64 {
             0
         }
     }
+}
+
+/// Goes back one version of an id of its own, or makes it. What comes back is what was stored.
+fn undo(vault: &Vault, value: &str) -> Result<()> {
+    vault.write(|transaction| {
+        let undone = transaction.undo(&id(UNDONE), None, Condition::Always);
+        match undone {
+            Err(Error::NotFound { .. } | Error::NoEarlierVersion { .. }) => {}
+            undone => return undone.map(drop),
+        }
+        transaction.set_if(&id(UNDONE), &edit(value), Condition::Always).map(drop)
+    })
+}
+
+/// One committed state has the versions just before the present one, ten at most, and a present
+/// one that went back has the value of one of them.
+fn read_history(vault: &Vault, writer: &Writer) -> Result<()> {
+    for one in IDS.iter().chain(&PAIR).chain(&[UNDONE]) {
+        let (found, history) = vault.read(|snapshot| {
+            let history = match snapshot.history(&id(one)) {
+                Err(Error::NotFound { .. }) => Vec::new(),
+                history => history?,
+            };
+            Ok((snapshot.find(&id(one))?, history))
+        })?;
+        let versions: Vec<u64> =
+            history.iter().map(|earlier| earlier.credential.metadata.version).collect();
+        let newest = found.as_ref().map_or_else(
+            || versions.first().copied().unwrap_or_default(),
+            |found| found.metadata.version - 1,
+        );
+        let expected: Vec<u64> = (1..=newest).rev().take(10).collect();
+        if versions != expected {
+            writer.failed(&format!("history of {one}: {versions:?} and not {expected:?}"));
+        }
+        let before = history.get(1).map(|earlier| &earlier.credential.password);
+        if let (UNDONE, Some(found), Some(before)) = (*one, found, before)
+            && found.metadata.version >= 3
+            && found.password != *before
+        {
+            writer.failed("an undo that did not bring back what was before");
+        }
+    }
+    Ok(())
 }
 
 fn read_pair(vault: &Vault, writer: &Writer) -> Result<()> {

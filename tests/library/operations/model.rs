@@ -1,0 +1,200 @@
+//! What a vault should hold: credentials by id, and the earlier versions of each.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use credb::{Condition, Purge};
+
+use super::IDS;
+
+/// What a credential should be. Kept after removal for its version.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Expected {
+    pub(super) present: bool,
+    pub(super) password: String,
+    pub(super) username: String,
+    pub(super) version: u64,
+    /// Password and user name by version.
+    earlier: BTreeMap<u64, (String, String)>,
+}
+
+impl Expected {
+    fn same_content(&self, other: &Self) -> bool {
+        (&self.password, &self.username) == (&other.password, &other.username)
+    }
+
+    /// Keeps what is about to be replaced.
+    fn keep(&mut self, keep: usize) {
+        self.earlier.insert(self.version, (self.password.clone(), self.username.clone()));
+        self.trim(keep);
+    }
+
+    fn trim(&mut self, keep: usize) {
+        while self.earlier.len() > keep {
+            self.earlier.pop_first();
+        }
+    }
+}
+
+/// What becomes of the credential under the old id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Old {
+    Removed,
+    Kept,
+}
+
+pub(super) struct Model {
+    ids: BTreeMap<&'static str, Expected>,
+    keep: usize,
+}
+
+impl Model {
+    pub(super) fn new(keep: usize) -> Self {
+        Self { ids: BTreeMap::new(), keep }
+    }
+
+    pub(super) fn version(&self, id: usize) -> u64 {
+        self.present(id).map_or(0, |expected| expected.version)
+    }
+
+    pub(super) fn present(&self, id: usize) -> Option<&Expected> {
+        self.ids.get(IDS[id]).filter(|expected| expected.present)
+    }
+
+    /// Whether the id was ever used, and not purged since.
+    pub(super) fn knows(&self, id: usize) -> bool {
+        self.ids.contains_key(IDS[id])
+    }
+
+    pub(super) fn holds(&self, id: usize, condition: Condition) -> bool {
+        match condition {
+            Condition::Always => true,
+            Condition::IfAbsent => self.version(id) == 0,
+            Condition::IfVersion(version) => self.version(id) == version,
+        }
+    }
+
+    pub(super) fn list(&self) -> Vec<(String, u64)> {
+        let present = self.ids.iter().filter(|(_, expected)| expected.present);
+        present.map(|(id, expected)| ((*id).to_owned(), expected.version)).collect()
+    }
+
+    /// Version, password and user name, the newest first.
+    pub(super) fn history(&self, id: usize) -> Option<Vec<(u64, String, String)>> {
+        let earlier = self.ids.get(IDS[id])?.earlier.iter().rev();
+        Some(earlier.map(|(version, (p, u))| (*version, p.clone(), u.clone())).collect())
+    }
+
+    /// The rows of all histories.
+    pub(super) fn rows(&self) -> u64 {
+        self.ids.values().map(|expected| expected.earlier.len() as u64).sum()
+    }
+
+    /// Whether it was created and whether anything changed.
+    pub(super) fn set(
+        &mut self,
+        id: usize,
+        password: Option<&str>,
+        username: Option<&str>,
+    ) -> (bool, bool) {
+        let keep = self.keep;
+        let expected = self.ids.entry(IDS[id]).or_default();
+        let created = !expected.present;
+        let mut after = expected.clone();
+        if created {
+            (after.password, after.username) = Default::default();
+        }
+        password.unwrap_or(&after.password.clone()).clone_into(&mut after.password);
+        username.unwrap_or(&after.username.clone()).clone_into(&mut after.username);
+        let changed = created || !after.same_content(expected);
+        if changed {
+            if !created {
+                expected.keep(keep);
+            }
+            let earlier = std::mem::take(&mut expected.earlier);
+            *expected = Expected { present: true, version: after.version + 1, earlier, ..after };
+        }
+        (created, changed)
+    }
+
+    pub(super) fn remove(&mut self, id: usize) {
+        let keep = self.keep;
+        if let Some(expected) = self.ids.get_mut(IDS[id]).filter(|expected| expected.present) {
+            expected.keep(keep);
+            expected.present = false;
+        }
+    }
+
+    /// Which version it goes back to, and whether that changes anything.
+    pub(super) fn undo(&mut self, id: usize, to: Option<u64>) -> Option<(u64, bool)> {
+        let expected = self.ids.get(IDS[id])?;
+        if let Some(to) = to.filter(|to| expected.present && *to == expected.version) {
+            return Some((to, false));
+        }
+        let is = |(password, username): &(String, String)| {
+            expected.present && (password, username) == (&expected.password, &expected.username)
+        };
+        let (to, content) = match to {
+            Some(to) => (to, expected.earlier.get(&to)?),
+            None => expected
+                .earlier
+                .iter()
+                .rev()
+                .find(|(_, content)| !is(content))
+                .map(|(version, content)| (*version, content))?,
+        };
+        let (password, username) = content.clone();
+        let (_, changed) = self.set(id, Some(&password), Some(&username));
+        Some((to, changed))
+    }
+
+    /// How many versions are forgotten.
+    pub(super) fn purge(&mut self, id: usize, what: Purge) -> Option<usize> {
+        let expected = self.ids.get_mut(IDS[id])?;
+        let versions = std::mem::take(&mut expected.earlier).len();
+        if what == Purge::All {
+            self.ids.remove(IDS[id]);
+        }
+        Some(versions)
+    }
+
+    /// Whether renaming or copying this credential changes anything.
+    pub(super) fn move_to(&mut self, from: usize, to: usize, old: Old, source: &Expected) -> bool {
+        let mut target = self.ids.get(IDS[to]).cloned().unwrap_or_default();
+        let same = target.present && target.same_content(source);
+        if from == to || (same && old == Old::Kept) {
+            return false;
+        }
+        if target.present {
+            target.keep(self.keep);
+        }
+        let mut last = target.version;
+        if old == Old::Removed {
+            last = last.max(source.version);
+            self.carry(from, source, &mut target);
+        }
+        let earlier = target.earlier;
+        let version = last + 1;
+        let moved = Expected { present: true, version, earlier, ..source.clone() };
+        self.ids.insert(IDS[to], moved);
+        true
+    }
+
+    /// Takes the earlier versions along, but for those whose number is taken.
+    fn carry(&mut self, from: usize, source: &Expected, target: &mut Expected) {
+        let Some(left) = self.ids.get_mut(IDS[from]) else { return };
+        left.present = false;
+        let mut moving = std::mem::take(&mut left.earlier);
+        moving.insert(source.version, (source.password.clone(), source.username.clone()));
+        for (version, content) in moving {
+            match target.earlier.entry(version) {
+                Entry::Vacant(free) => {
+                    free.insert(content);
+                }
+                Entry::Occupied(_) if version == source.version => {}
+                Entry::Occupied(_) => drop(left.earlier.insert(version, content)),
+            }
+        }
+        target.trim(self.keep);
+    }
+}

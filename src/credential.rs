@@ -7,7 +7,7 @@ mod edit;
 
 use std::fmt;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::error::{Error, Result};
 use crate::secret::Secret;
@@ -15,6 +15,9 @@ use crate::secret::Secret;
 pub use self::earlier::{Earlier, Replacement};
 pub(crate) use self::edit::same_content;
 pub use self::edit::{Condition, Edit, Patch};
+
+/// How far clocks are set back without anybody noticing.
+const CLOCK_STEP: TimeDelta = TimeDelta::minutes(1);
 
 /// Limits of a credential's parts, in bytes unless said otherwise.
 pub mod limits {
@@ -152,6 +155,16 @@ impl Metadata {
     pub fn is_expired(&self, now: DateTime<Utc>) -> bool {
         self.expires_at.is_some_and(|expiry| expiry <= now)
     }
+
+    /// Whether the password is at most `oldest` old at `now`, and neither has expired nor will
+    /// within `left`. One from the future (the clock was set back by more than a minute) is not:
+    /// nobody knows how old it is.
+    #[must_use]
+    pub fn is_fresh(&self, now: DateTime<Utc>, oldest: TimeDelta, left: TimeDelta) -> bool {
+        let age = now - self.password_changed_at;
+        let lasts = self.expires_at.is_none_or(|expiry| expiry > now && expiry - now > left);
+        lasts && age <= oldest && age >= -CLOCK_STEP
+    }
 }
 
 /// One credential with its secrets.
@@ -212,6 +225,23 @@ mod tests {
         for bad in ["", " a", "a ", "a\nb", "a\u{7f}", "\u{85}x", "\u{2003}x"] {
             assert!(CredentialId::new(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn fresh_is_young_and_not_about_to_expire() {
+        let now = DateTime::from_timestamp_nanos(0);
+        let minutes = TimeDelta::minutes;
+        let fresh = |age: i64, expiry: Option<i64>, oldest: i64, left: i64| {
+            let id = CredentialId::new("a").unwrap();
+            let edit = Edit::new().password("p");
+            let mut metadata = edit.apply(&id, None, 0, now - minutes(age)).unwrap().metadata;
+            metadata.expires_at = expiry.map(|left| now + minutes(left));
+            metadata.is_fresh(now, minutes(oldest), minutes(left))
+        };
+        assert!(fresh(50, None, 51, 0) && !fresh(50, None, 49, 0));
+        assert!(fresh(1, Some(6), 50, 5) && !fresh(1, Some(5), 50, 5));
+        assert!(!fresh(0, Some(0), 50, 0) && !fresh(0, Some(-1), 50, 0));
+        assert!(fresh(0, None, 0, 0) && fresh(-1, None, 50, 0) && !fresh(-2, None, 50, 0));
     }
 
     #[test]

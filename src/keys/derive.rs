@@ -2,7 +2,9 @@
 //!
 //! Each derived key has one use, named in its `info`; docs/format.md lists them all.
 
+use data_encoding::HEXLOWER;
 use hkdf::Hkdf;
+use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
@@ -75,6 +77,15 @@ impl VaultKey {
     /// Authenticates state tokens.
     pub(crate) fn state(&self) -> Key {
         derive(self.key.as_slice(), &self.vault, "credb/1 state")
+    }
+
+    /// The name of the lease on this id: 64 bits in hex, which tell nothing about it.
+    pub(crate) fn lease_name(&self, id: &str) -> String {
+        let key = derive(self.key.as_slice(), &self.vault, "credb/1 lease");
+        #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+        let mut mac = Hmac::<Sha256>::new_from_slice(key.as_slice()).expect("a key of any length");
+        mac.update(id.as_bytes());
+        HEXLOWER.encode(&mac.finalize().into_bytes()[..8])
     }
 
     fn sealer(&self, info: &str) -> Sealer {

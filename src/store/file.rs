@@ -147,7 +147,7 @@ impl Place for FilePlace {
             // a new one, and holding this one says nothing.
             match fs::metadata(&path) {
                 Ok(now) if Identity::of(&now) == Identity::of(&held) => {
-                    return Ok(Box::new(FileTurn { file, pid: std::process::id() }));
+                    return Ok(Box::new(FileTurn::new(file)));
                 }
                 Ok(_) => {}
                 Err(error) if is_absent(&error) => {}
@@ -158,15 +158,27 @@ impl Place for FilePlace {
 }
 
 impl Identity {
-    fn of(metadata: &fs::Metadata) -> Self {
+    pub(super) fn of(metadata: &fs::Metadata) -> Self {
         Self { device: metadata.dev(), inode: metadata.ino() }
     }
 }
 
 /// A turn at the lock of this file.
-struct FileTurn {
+#[derive(Debug)]
+pub(super) struct FileTurn {
     file: File,
     pid: u32,
+}
+
+impl FileTurn {
+    /// That of a file which this process has locked.
+    pub(super) fn new(file: File) -> Self {
+        Self { file, pid: std::process::id() }
+    }
+
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
 }
 
 impl Turn for FileTurn {}
@@ -181,7 +193,9 @@ impl Drop for FileTurn {
     }
 }
 
-fn open_turnstile(path: &Path, vault: &Path) -> Result<File> {
+/// Opens the file at `path` that processes queue at, made where it is missing for the owner of the
+/// vault.
+pub(super) fn open_turnstile(path: &Path, vault: &Path) -> Result<File> {
     let open = |create: bool| {
         OpenOptions::new()
             .read(true)
@@ -247,7 +261,7 @@ impl From<OutOfTime> for Waiting {
 /// Locks the whole file for this description alone. The kernel queues those who wait, which a
 /// helper thread does for us, so that the caller can give up; a lock that comes too late is let
 /// go by closing its file.
-fn lock(file: File, path: &Path, budget: &Budget) -> Result<File> {
+pub(super) fn lock(file: File, path: &Path, budget: &Budget) -> Result<File> {
     match file.try_lock() {
         Ok(()) => return Ok(file),
         Err(TryLockError::WouldBlock) if budget.left().is_zero() => {

@@ -5,6 +5,7 @@
 
 mod file;
 mod leaf;
+mod lease;
 mod patience;
 mod redb;
 
@@ -17,6 +18,7 @@ use parking_lot::Mutex;
 use self::file::{Access, Identity, Place};
 pub(crate) use self::file::{FilePlace, FileSystems, build, create};
 pub(crate) use self::leaf::scan;
+pub(crate) use self::lease::{LONGEST_NOTE, LeaseFile, Leased};
 use self::patience::Budget;
 pub(crate) use self::patience::Patience;
 pub use self::redb::inside_store_call;

@@ -9,6 +9,7 @@ mod earlier;
 mod references;
 mod set;
 mod several;
+mod tokens;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ pub(crate) use self::earlier::{ConfigArgs, DueArgs, HistoryArgs, OneId, PurgeArg
 pub(crate) use self::references::{InjectArgs, ReadArgs, RunArgs};
 pub(crate) use self::set::{GenerateArgs, PolicyArgs, SetArgs, SourceArgs};
 pub(crate) use self::several::{BatchArgs, MoveArgs, TagArgs, TagCommand};
+pub(crate) use self::tokens::EnsureArgs;
 use super::raw::RawArguments;
 
 /// What the long help says besides.
@@ -31,7 +33,7 @@ Environment:
 Exit codes:
   0 done, 1 failed, 2 usage, 3 not found, 4 conflict, 5 locked, 6 damaged, 7 busy, 8 file
   system, 9 invalid input, 10 `due --exit-code` found something, 130 interrupted; `run` has
-  125 for all of these
+  125 for all of these; `ensure` passes the exit code of its command on
 
 Examples:
   credb init
@@ -147,6 +149,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Fill a template with secrets
     Inject(InjectArgs),
+    /// Print a password that is fresh, renewed by a command if need be
+    Ensure(EnsureArgs),
     /// List credentials, without secrets
     #[command(visible_aliases = ["ls", "find"], alias = "vault-list")]
     List(ListArgs),

@@ -10,7 +10,7 @@ use super::output::{Chatter, Form};
 use super::report::Failure;
 
 /// The longest wait for other processes that can be asked for, in seconds.
-const LONGEST_WAIT: f64 = 86_400.0;
+pub(crate) const LONGEST_WAIT: f64 = 86_400.0;
 
 /// What holds for every command.
 pub(crate) struct Globals {
@@ -156,7 +156,7 @@ fn wait(flag: Option<OsString>, variable: Option<OsString>) -> Result<Duration, 
 }
 
 /// A number of seconds in plain decimals: no sign, exponent or name of a number.
-fn seconds(text: &OsStr) -> Option<Duration> {
+pub(crate) fn seconds(text: &OsStr) -> Option<Duration> {
     let text = text.to_str()?;
     let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let seconds: f64 = if plain { text.parse().ok()? } else { return None };

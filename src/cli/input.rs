@@ -170,6 +170,15 @@ fn line_end(tail: &[u8]) -> usize {
     }
 }
 
+/// A secret without one final `\n` or `\r\n`.
+pub(crate) fn without_line_end(secret: Secret) -> Secret {
+    let bytes = secret.expose();
+    match line_end(bytes) {
+        0 => secret,
+        end => bytes[..bytes.len() - end].into(),
+    }
+}
+
 /// Makes room without leaving a copy in memory that is given back.
 pub(crate) fn grow(bytes: &mut Zeroizing<Vec<u8>>, more: usize) {
     let needed = bytes.len() + more;

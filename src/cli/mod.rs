@@ -4,6 +4,7 @@
 //! a panic inside the storage engine (see `process`).
 
 mod args;
+mod child;
 mod commands;
 mod context;
 mod escape;
@@ -11,6 +12,7 @@ mod generate;
 mod globals;
 mod hints;
 mod input;
+mod interrupts;
 mod keys;
 mod memory;
 mod output;

@@ -54,6 +54,17 @@ pub(crate) enum Failure {
     Found,
     /// A signal asked to stop.
     Interrupted,
+    /// This signal ended what a command had started.
+    Stopped(u8),
+    /// A command that was started did not do what it was started for.
+    Command {
+        /// The JSON code.
+        name: &'static str,
+        /// What it did instead.
+        message: String,
+        /// The exit code, which may be the command's own.
+        code: u8,
+    },
     /// The program to be run cannot be.
     NotStarted {
         /// Why.
@@ -137,7 +148,8 @@ impl Failure {
             Self::Library { error, .. } | Self::Line { error, .. } => classify(error).1,
             Self::Usage { .. } | Self::Help { reason: HelpReason::Empty, .. } => 2,
             Self::Damaged { .. } => DAMAGED,
-            Self::NotStarted { code, .. } => *code,
+            Self::NotStarted { code, .. } | Self::Command { code, .. } => *code,
+            Self::Stopped(signal) => 128_u8.saturating_add(*signal),
             Self::Partial(_) | Self::Cancelled => 1,
             Self::Found => 10,
             Self::Interrupted => 130,
@@ -150,7 +162,7 @@ impl Failure {
     /// Whether there is nothing to tell.
     fn is_silent(&self) -> bool {
         match self {
-            Self::Found | Self::Interrupted | Self::Help { .. } => true,
+            Self::Found | Self::Interrupted | Self::Stopped(_) | Self::Help { .. } => true,
             Self::Output(error) => error.kind() == io::ErrorKind::BrokenPipe,
             _ => false,
         }
@@ -164,7 +176,8 @@ impl Failure {
             Self::Partial(_) => "partial",
             Self::Cancelled => "cancelled",
             Self::Output(_) | Self::NotStarted { .. } => "io",
-            Self::Found | Self::Interrupted | Self::Help { .. } => "failed",
+            Self::Command { name, .. } => name,
+            Self::Found | Self::Interrupted | Self::Stopped(_) | Self::Help { .. } => "failed",
         }
     }
 
@@ -177,10 +190,11 @@ impl Failure {
             }
             Self::Usage { message, .. }
             | Self::Damaged { message, .. }
-            | Self::Partial(message) => message.clone(),
+            | Self::Partial(message)
+            | Self::Command { message, .. } => message.clone(),
             Self::Cancelled => "cancelled, nothing was changed".to_owned(),
             Self::Output(error) => format!("cannot write the output: {}", plain(error)),
-            Self::Found | Self::Interrupted | Self::Help { .. } => String::new(),
+            Self::Found | Self::Interrupted | Self::Stopped(_) | Self::Help { .. } => String::new(),
         }
     }
 

@@ -48,7 +48,10 @@ fn relative(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     now.checked_add_signed(span(text)?)
 }
 
-/// Parses `30s 15m 12h 90d 2w`.
+/// What a text that is no span should have been.
+pub(crate) const SPANS: &str = "must be a number with a unit, such as 50m (s, m, h, d, w)";
+
+/// Parses a span of time such as `50m`.
 pub(crate) fn span(text: &str) -> Option<TimeDelta> {
     let unit = text.chars().last()?;
     let number = text.strip_suffix(unit)?;

@@ -201,6 +201,12 @@ impl Edit {
         matches!(self.password, Patch::Set(_))
     }
 
+    /// Whether this edit sets an expiry that is not after `now`.
+    #[must_use]
+    pub fn sets_expiry_before(&self, now: DateTime<Utc>) -> bool {
+        matches!(self.expires_at, Patch::Set(expiry) if expiry <= now)
+    }
+
     /// Whether this edit changes nothing at all, whatever is stored.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::credential::{Change, Credential, CredentialId, Earlier, Metadata, Replacement};
 
-pub use self::read::{Parsed, read_credentials};
+pub use self::read::{Parsed, read_credentials, read_renewal};
 pub(super) use self::read::{check_keys, id_member, not, with_member};
 
 /// Whether secret values are part of what comes out.

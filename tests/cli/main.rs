@@ -6,6 +6,7 @@ mod batch;
 mod compact;
 mod config;
 mod due;
+mod ensure;
 mod exit_codes;
 mod generate;
 mod get;

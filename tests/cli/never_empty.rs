@@ -101,10 +101,13 @@ fn all_fail(sandbox: &Sandbox, code: i32, names: &[&str]) {
     }
     // Its own failures all have one code, and nothing may start.
     let run = ["run", "--env", "A=credb://a", "--json", "--", "touch", "started"];
-    let outcome = sandbox.credb(run).run().code(125);
-    let error = outcome.error_json();
-    let expected = error["code"].as_str().is_some_and(|name| names.contains(&name));
-    outcome.check(expected, &format!("one of the JSON codes {names:?} was expected"));
+    let ensure = ["ensure", "b", "--max-age", "1h", "--json", "--", "touch", "started"];
+    for (outcome, code) in [(sandbox.credb(run).run(), 125), (sandbox.credb(ensure).run(), code)] {
+        let outcome = outcome.code(code);
+        let error = outcome.error_json();
+        let expected = error["code"].as_str().is_some_and(|name| names.contains(&name));
+        outcome.check(expected, &format!("one of the JSON codes {names:?} was expected"));
+    }
     assert!(!sandbox.path("started").exists(), "the command was run");
 }
 

@@ -4,6 +4,7 @@
 
 mod crowds;
 mod kills;
+mod renewal;
 mod stopped;
 mod storm;
 

@@ -80,6 +80,21 @@ impl Running {
         self.child.try_wait().expect("look at the program").is_some()
     }
 
+    /// Waits until it has a file open whose name has this part.
+    #[track_caller]
+    pub(crate) fn await_open(&self, part: &str) {
+        loop {
+            let links = std::fs::read_dir(format!("/proc/{}/fd", self.child.id()));
+            let files = links.into_iter().flatten().flatten().map(|link| link.path());
+            if files.flat_map(std::fs::read_link).any(|file| file.to_string_lossy().contains(part))
+            {
+                return;
+            }
+            assert!(self.started.elapsed() < self.timeout, "{part} was not opened");
+            thread::sleep(POLL);
+        }
+    }
+
     fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }

@@ -8,7 +8,9 @@ use std::ffi::OsString;
 
 use clap::{ArgMatches, Args, FromArgMatches};
 
-use super::{Cli, Command, GetArgs, GlobalArgs, ListArgs, ReadArgs, RemoveArgs, RunArgs, SetArgs};
+use super::{
+    Cli, Command, EnsureArgs, GetArgs, GlobalArgs, ListArgs, ReadArgs, RemoveArgs, RunArgs, SetArgs,
+};
 use crate::cli::raw::RawArguments;
 
 /// What the command line says, if it is one of these commands and nothing is wrong with it.
@@ -24,6 +26,7 @@ pub(crate) fn parse(raw: &RawArguments) -> Option<Cli> {
         "remove" | "rm" | "vault-remove" => parse_as::<RemoveArgs>(words(), Command::Remove),
         "read" => parse_as::<ReadArgs>(words(), Command::Read),
         "run" => parse_as::<RunArgs>(words(), Command::Run),
+        "ensure" => parse_as::<EnsureArgs>(words(), Command::Ensure),
         _ => None,
     }
 }
@@ -99,6 +102,7 @@ mod tests {
         same::<ListArgs>(&["credb list", "credb ls db/* --tag t --ids --json --color never"]);
         same::<RemoveArgs>(&["credb rm x y -f", "credb remove x --if-version 2"]);
         same::<ReadArgs>(&["credb read credb://x#y"]);
+        same::<EnsureArgs>(&["credb ensure x --max-age 1h --raw --json -- sh -c --json"]);
         same::<RunArgs>(&["credb run --env A=credb://x -- sh -c --json", "credb run -- get x"]);
     }
 

@@ -167,8 +167,8 @@ pub(super) fn add_whole(page: &mut Page<'_>, credential: &Credential, values: Va
     page.labelled("version", metadata.version.to_string().as_bytes());
 }
 
-/// Without escaping, stored bytes could drive the terminal.
-fn refuse_control_characters(
+/// Refuses what could drive a terminal that it is sent to without escaping.
+pub(super) fn refuse_control_characters(
     context: &Context,
     credential: &Credential,
     name: &str,

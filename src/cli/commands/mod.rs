@@ -5,6 +5,7 @@ mod batch;
 mod compact;
 mod config;
 mod due;
+mod ensure;
 mod field;
 mod generate;
 mod get;
@@ -52,6 +53,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Read(args) => read::run(context, args),
         Command::Run(args) => run::run(context, args),
         Command::Inject(args) => inject::run(context, args),
+        Command::Ensure(args) => ensure::run(context, args),
         Command::List(args) => list::run(context, args),
         Command::Remove(args) => remove::run(context, args),
         Command::Rename(args) => rename::run(context, args, Old::Removed),

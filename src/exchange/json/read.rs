@@ -59,6 +59,34 @@ pub fn read_credentials(text: &[u8]) -> Result<Vec<Parsed>> {
     Ok(parsed.collect())
 }
 
+/// Reads what a command prints that renewed a credential: one object with a `password` (or
+/// `password_base64`) that is not empty, and `username`, `fields` and `expires_at` as
+/// [`read_credentials`] takes them. Without `expires_at` the new password has no expiry.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] names what is wrong, and holds no value of the input.
+pub fn read_renewal(text: &[u8]) -> Result<Edit> {
+    let node = Node::parse(text).map_err(|reason| Error::invalid("the output", reason))?;
+    let object = node.object().ok_or_else(|| not("the output", &node, "an object"))?;
+    check_keys(object)?;
+    let mut edit = Edit::new().expires_at(Patch::Clear);
+    for (key, value) in object.iter() {
+        if !RENEWED.contains(&key) {
+            return Err(Error::invalid(format!("key {}", quoted(key)), "is unknown"));
+        }
+        edit = with_member(edit, key, value)?;
+    }
+    let is_empty = |key| object.get(key).is_some_and(Node::is_blank);
+    if is_empty("password") || is_empty("password_base64") {
+        return Err(Error::invalid("password", "is empty"));
+    }
+    if edit.has_password() { Ok(edit) } else { Err(Error::invalid("password", "is missing")) }
+}
+
+/// What a command that renews a credential may say.
+const RENEWED: [&str; 5] = ["password", "password_base64", "username", "fields", "expires_at"];
+
 fn written_id(node: &Node) -> Option<&str> {
     node.object()?.get("id")?.text()
 }

@@ -1,0 +1,51 @@
+//! Arguments of the commands that keep tokens fresh and watch what changes.
+
+use std::ffi::OsString;
+
+use clap::Args;
+
+/// Arguments of `ensure`.
+#[derive(Args)]
+#[command(after_help = "\
+A fresh password is printed at once. Otherwise one of all callers runs COMMAND, stores what it
+prints (without one final newline) and the others get the same. If COMMAND fails, all of them fail
+with its exit code and the old password stays. 124 means that it took longer than --timeout, 126 and
+127 that it cannot be run; other failures have credb's codes, and the message tells whose it is.
+With --output-json COMMAND prints {\"password\":...} and, if it likes, username, fields and
+expires_at. SPAN is 30s, 50m, 12h, 90d or 2w.
+
+Examples:
+  credb ensure api/token --max-age 50m -- ./fetch-token
+  credb ensure aws --max-age 12h --before-expiry 5m --output-json -- ./assume-role")]
+pub(crate) struct EnsureArgs {
+    /// The credential, which need not exist
+    #[arg(value_name = "ID")]
+    pub(crate) id: Option<OsString>,
+    /// The credential, for ids that start with a dash: --id=-x
+    #[arg(long = "id", value_name = "ID", conflicts_with = "id")]
+    pub(crate) id_option: Option<OsString>,
+    /// How old a fresh password may be
+    #[arg(long, value_name = "SPAN")]
+    pub(crate) max_age: OsString,
+    /// Renew a password that expires within this time too
+    #[arg(long, value_name = "SPAN")]
+    pub(crate) before_expiry: Option<OsString>,
+    /// Seconds until COMMAND is ended, and to wait for that of another caller [default: 300]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<OsString>,
+    /// COMMAND prints JSON
+    #[arg(long)]
+    pub(crate) output_json: bool,
+    /// When a new password expires [default: never, or what the JSON says]
+    #[arg(long, value_name = "WHEN", conflicts_with = "output_json")]
+    pub(crate) expires: Option<OsString>,
+    /// Let COMMAND read the input of this process instead of nothing
+    #[arg(long)]
+    pub(crate) stdin: bool,
+    /// Print the password without a newline
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// What prints a new password, with its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}

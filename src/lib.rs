@@ -54,7 +54,7 @@ pub use store::inside_store_call;
 #[doc(hidden)]
 pub use vault::fuzzing;
 pub use vault::{
-    Backup, Checked, Compaction, Config, Damage, HeldLease, Info, Lease, LockedVault, Lost,
+    Backup, Checked, Compaction, Config, Damage, Event, HeldLease, Info, Lease, LockedVault, Lost,
     Options, Overwrite, Progress, Purge, Query, Restored, Salvaged, Since, Snapshot, StateToken,
-    Transaction, Undone, Vault, VaultId, Verification,
+    Transaction, Undone, Vault, VaultId, Verification, Watch, What,
 };

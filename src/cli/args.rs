@@ -21,7 +21,7 @@ pub(crate) use self::earlier::{ConfigArgs, DueArgs, HistoryArgs, OneId, PurgeArg
 pub(crate) use self::references::{InjectArgs, ReadArgs, RunArgs};
 pub(crate) use self::set::{GenerateArgs, PolicyArgs, SetArgs, SourceArgs};
 pub(crate) use self::several::{BatchArgs, MoveArgs, TagArgs, TagCommand};
-pub(crate) use self::tokens::EnsureArgs;
+pub(crate) use self::tokens::{EnsureArgs, WatchArgs};
 use super::raw::RawArguments;
 
 /// What the long help says besides.
@@ -151,6 +151,8 @@ pub(crate) enum Command {
     Inject(InjectArgs),
     /// Print a password that is fresh, renewed by a command if need be
     Ensure(EnsureArgs),
+    /// Print a line of JSON for each change, as it happens
+    Watch(WatchArgs),
     /// List credentials, without secrets
     #[command(visible_aliases = ["ls", "find"], alias = "vault-list")]
     List(ListArgs),

@@ -6,6 +6,7 @@
 mod file;
 mod leaf;
 mod lease;
+mod notice;
 mod patience;
 mod redb;
 
@@ -19,6 +20,7 @@ use self::file::{Access, Identity, Place};
 pub(crate) use self::file::{FilePlace, FileSystems, build, create};
 pub(crate) use self::leaf::scan;
 pub(crate) use self::lease::{LONGEST_NOTE, LeaseFile, Leased};
+pub(crate) use self::notice::Notices;
 use self::patience::Budget;
 pub(crate) use self::patience::Patience;
 pub use self::redb::inside_store_call;

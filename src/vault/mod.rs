@@ -25,6 +25,7 @@ mod transaction;
 mod undo;
 mod unlocked;
 mod verify;
+mod watch;
 
 use std::fmt;
 use std::path::Path;
@@ -48,6 +49,7 @@ pub use self::transaction::Transaction;
 pub use self::undo::{Purge, Undone};
 use self::unlocked::Unlocked;
 pub use self::verify::{Checked, Damage, Progress, Verification};
+pub use self::watch::{Event, Watch, What};
 use crate::credential::{Change, Condition, Credential, CredentialId, Edit, Metadata};
 use crate::error::Result;
 use crate::keys::KeySource;

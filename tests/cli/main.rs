@@ -32,6 +32,7 @@ mod set_many;
 mod tag;
 mod terminal;
 mod verify;
+mod watch;
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -7,6 +7,7 @@ mod kills;
 mod renewal;
 mod stopped;
 mod storm;
+mod watcher;
 
 #[path = "../support/history.rs"]
 mod history;

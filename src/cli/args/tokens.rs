@@ -49,3 +49,29 @@ pub(crate) struct EnsureArgs {
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
 }
+
+/// Arguments of `watch`.
+#[derive(Args)]
+#[command(after_help = "\
+A line of JSON for each change: id, version, what (added, updated, renamed with from, removed) and
+updated_at. Several changes of one credential in short order may be one line; the last state of
+each is always told. Goes on until Ctrl-C, or until nobody reads any more.
+
+Examples:
+  credb watch
+  credb watch api/token 'db/*' --initial
+  credb watch api/token --timeout 60 | head -1   the next change, within a minute")]
+pub(crate) struct WatchArgs {
+    /// Ids, or with *, ? or [ globs for whole ids [default: all]
+    #[arg(value_name = "ID|PATTERN")]
+    pub(crate) patterns: Vec<OsString>,
+    /// A credential, for ids that start with a dash or look like a glob: --id=-x
+    #[arg(long = "id", value_name = "ID")]
+    pub(crate) id_options: Vec<OsString>,
+    /// Begin with a line for each credential that is there
+    #[arg(long)]
+    pub(crate) initial: bool,
+    /// End after so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<OsString>,
+}

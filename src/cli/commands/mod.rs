@@ -30,6 +30,7 @@ mod tag;
 mod undo;
 mod vaults;
 mod verify;
+mod watch;
 
 use std::path::Path;
 
@@ -54,6 +55,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Run(args) => run::run(context, args),
         Command::Inject(args) => inject::run(context, args),
         Command::Ensure(args) => ensure::run(context, args),
+        Command::Watch(args) => watch::run(context, args),
         Command::List(args) => list::run(context, args),
         Command::Remove(args) => remove::run(context, args),
         Command::Rename(args) => rename::run(context, args, Old::Removed),

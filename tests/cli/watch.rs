@@ -1,0 +1,128 @@
+//! `watch`: lines for changes, and how it ends.
+
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::support::{Coprocess, Running, Sandbox};
+
+/// Watches with lines for what is there first, so that one can wait for it to have begun.
+fn start(sandbox: &Sandbox, arguments: &[&str]) -> Coprocess {
+    Coprocess::start(&sandbox.credb(["watch", "--initial"]).args(arguments))
+}
+
+/// A line without its time, which has to be there.
+fn short(mut line: Value) -> Value {
+    let object = line.as_object_mut().expect("an object");
+    let time = object.remove("updated_at").expect("a time");
+    assert_eq!(time.as_str().map(str::len), Some("2026-01-01T00:00:00Z".len()));
+    line
+}
+
+#[test]
+fn each_change_is_a_line() {
+    let sandbox = Sandbox::with_ids(&["a"]);
+    let mut watch = start(&sandbox, &[]);
+    let mut next = || short(watch.answer());
+    assert_eq!(next(), json!({"id": "a", "version": 1, "what": "present"}));
+    sandbox.put("b", "x");
+    assert_eq!(next(), json!({"id": "b", "version": 1, "what": "added"}));
+    sandbox.put("b", "y");
+    assert_eq!(next(), json!({"id": "b", "version": 2, "what": "updated"}));
+    sandbox.credb(["rename", "b", "c"]).run().ok();
+    assert_eq!(next(), json!({"id": "c", "version": 3, "what": "renamed", "from": "b"}));
+    sandbox.credb(["remove", "c", "--force"]).run().ok();
+    assert_eq!(next(), json!({"id": "c", "version": 3, "what": "removed"}));
+}
+
+#[test]
+fn ids_and_globs_choose() {
+    let sandbox = Sandbox::with_ids(&["a", "db/x", "ab", "[x]", "last"]);
+    let mut watch = start(&sandbox, &["a", "db/*", "--id", "[x]", "last"]);
+    for id in ["[x]", "a", "db/x", "last"] {
+        assert_eq!(watch.answer()["id"], id);
+    }
+    for id in ["ab", "x", "db/y", "last"] {
+        sandbox.put(id, "new");
+    }
+    // Renamed away from what was chosen is told too.
+    assert_eq!(watch.answer()["id"], "db/y");
+    assert_eq!(watch.answer()["id"], "last");
+    sandbox.credb(["rename", "a", "elsewhere"]).run().ok();
+    assert_eq!(watch.answer()["from"], "a");
+}
+
+#[test]
+fn compact_is_no_change_and_restore_is_many() {
+    let sandbox = Sandbox::with_ids(&["a", "b"]);
+    sandbox.credb(["backup", "copy.redb"]).run().ok();
+    sandbox.put("a", "later");
+    sandbox.put("c", "later");
+    let mut watch = start(&sandbox, &[]);
+    for _ in 0..3 {
+        assert_eq!(watch.answer()["what"], "present");
+    }
+    sandbox.credb(["compact"]).run().ok();
+    sandbox.credb(["restore", "copy.redb", "--force"]).run().ok();
+    let mut lines = [watch.answer(), watch.answer()];
+    lines.sort_by_key(|line| line["id"].to_string());
+    assert_eq!((&lines[0]["id"], &lines[0]["version"]), (&json!("a"), &json!(1)));
+    assert_eq!((&lines[1]["id"], &lines[1]["what"]), (&json!("c"), &json!("removed")));
+    assert_eq!(lines[1]["version"], json!(null), "nothing is left of it");
+    sandbox.put("b", "and on");
+    assert_eq!(watch.answer()["id"], "b");
+}
+
+#[test]
+fn a_time_to_end_and_nothing_to_tell() {
+    let sandbox = Sandbox::with_ids(&["a"]);
+    sandbox.credb(["watch", "--timeout", "0.2"]).run().ok().stdout("").silent();
+    sandbox.credb(["watch", "--timeout", "0"]).run().ok().stdout("").silent();
+    sandbox.credb(["watch", "--timeout", "x"]).run().fails(2);
+    sandbox.credb(["watch", "a[", "--timeout", "0"]).run().fails(9);
+}
+
+#[test]
+fn a_closed_pipe_ends_it_without_a_change() {
+    let sandbox = Sandbox::with_ids(&["a"]);
+    sandbox.shell("credb watch --initial | head -1 >/dev/null; echo ended").run().ok();
+}
+
+fn started(sandbox: &Sandbox) -> Running {
+    let running = sandbox.credb(["watch"]).spawn();
+    running.await_open("inotify");
+    // It looks for the first time after that.
+    thread::sleep(Duration::from_millis(300));
+    running
+}
+
+#[test]
+fn signals_end_it_quietly() {
+    let sandbox = Sandbox::with_ids(&["a"]);
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let ignored = fs::read_to_string("/proc/self/status").expect("the status of this process");
+        if code == 130 && ignored.contains("SigIgn:\t0000000000000003") {
+            continue;
+        }
+        let running = started(&sandbox);
+        running.signal(signal);
+        running.wait().code(code).stdout("").silent();
+    }
+}
+
+#[test]
+fn a_vault_that_becomes_unreadable_is_an_error() {
+    let sandbox = Sandbox::with_ids(&["a"]);
+    let running = started(&sandbox);
+    fs::remove_file(sandbox.vault()).expect("remove the vault");
+    running.wait().fails(3);
+    let sandbox = Sandbox::with_ids(&["a"]);
+    let running = started(&sandbox);
+    let bytes = vec![7; sandbox.vault_bytes().len()];
+    fs::write(sandbox.path("other"), bytes).expect("write a file");
+    fs::rename(sandbox.path("other"), sandbox.vault()).expect("replace the vault");
+    running.wait().fails(6);
+}

@@ -105,6 +105,7 @@ impl Vault {
     ///
     /// Those of [`Vault::read`].
     pub fn config(&self) -> Result<Config> {
+        #[expect(clippy::redundant_closure_for_method_calls, reason = "the method is less general")]
         self.read(|snapshot| snapshot.config())
     }
 

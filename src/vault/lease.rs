@@ -58,7 +58,8 @@ impl Vault {
     /// # }
     /// ```
     pub fn lease(&self, id: &CredentialId, limit: Duration) -> Result<Lease> {
-        let name = self.keys.vault_key().lease_name(id.as_str());
+        let vault_key = self.store.read(|rows| self.keys.vault_key(rows))?;
+        let name = vault_key.lease_name(id.as_str());
         Ok(match self.store.lease(&name, limit)? {
             Leased::Held(file) => Lease::Held(HeldLease(file)),
             Leased::Left(note) => Lease::Left(note),

@@ -10,11 +10,11 @@ use chrono::{DateTime, Utc};
 
 use super::manifest::Manifest;
 use super::snapshot::{open_index, open_record, stored_record};
+use super::unlocked::StateKeys;
 use super::{Vault, settings};
 use crate::codec::RecordState;
 use crate::credential::CredentialId;
 use crate::error::{Error, Result};
-use crate::keys::EpochKeys;
 use crate::store::{Notices, ReadRows, Table};
 
 /// The bytes at the end of a token that authenticate all of it.
@@ -167,13 +167,13 @@ impl Watch<'_> {
             if now == *marks {
                 return Ok(None);
             }
-            let epoch = vault.keys.epoch(rows)?;
-            let manifest = Manifest::read(rows, vault.keys.vault_key())?;
-            let found = scan(vault, rows, &epoch, &manifest, known)?;
+            let keys = vault.keys.at(rows)?;
+            let manifest = Manifest::read(rows, keys.vault_key())?;
+            let found = scan(rows, &keys, &manifest, known)?;
             let gone = known.iter().filter(|(key, _)| !found.contains_key(*key));
             let mut tombstones = Tombstones::new();
             for (_, row) in gone {
-                if let Some(last) = tombstone(vault, rows, &epoch, &row.seen.id)? {
+                if let Some(last) = tombstone(rows, &keys, &row.seen.id)? {
                     tombstones.insert(row.seen.id.clone(), last);
                 }
             }
@@ -190,19 +190,19 @@ type Tombstones = BTreeMap<CredentialId, (u64, DateTime<Utc>)>;
 
 /// The rows of the index; opens those that were not known like this.
 fn scan(
-    vault: &Vault,
     rows: &dyn ReadRows,
-    epoch: &EpochKeys,
+    keys: &StateKeys,
     manifest: &Manifest,
     known: &HashMap<Vec<u8>, Row>,
 ) -> Result<HashMap<Vec<u8>, Row>> {
+    let epoch = keys.epoch();
     let mut found = HashMap::with_capacity(known.len());
     rows.rows(Table::Index, &epoch.prefix(), &mut |key, stored| {
         let tail = tail(stored);
         let row = if let Some(row) = known.get(key).filter(|row| row.tail == tail) {
             row.clone()
         } else {
-            let row = open_index(vault.keys.vault_key().vault(), epoch, key, stored)?;
+            let row = open_index(keys.vault_key().vault(), epoch, key, stored)?;
             let metadata = row.metadata;
             let (version, updated_at) = (metadata.version, metadata.updated_at);
             Row { tail, seen: Seen { id: metadata.id, uid: row.uid, version, updated_at } }
@@ -226,13 +226,12 @@ fn tail(stored: &[u8]) -> [u8; TAIL] {
 }
 
 fn tombstone(
-    vault: &Vault,
     rows: &dyn ReadRows,
-    epoch: &EpochKeys,
+    keys: &StateKeys,
     id: &CredentialId,
 ) -> Result<Option<(u64, DateTime<Utc>)>> {
-    let Some(stored) = stored_record(rows, epoch, id)? else { return Ok(None) };
-    let row = open_record(&vault.keys, epoch, id, &stored)?;
+    let Some(stored) = stored_record(rows, keys.epoch(), id)? else { return Ok(None) };
+    let row = open_record(keys, keys.epoch(), id, &stored)?;
     Ok(match row.state {
         RecordState::Removed { at } => Some((row.version, at)),
         RecordState::Live(_) => None,

@@ -83,7 +83,7 @@ impl Snapshot<'_> {
             return Ok(present);
         }
         if !self.kept_versions(id)?.contains(&version) {
-            return Err(Error::VersionNotFound { id: id.clone(), version });
+            return Err(not_kept(self.rows(), self.epoch(), id, version));
         }
         Ok(self.earlier(id, version)?.credential)
     }
@@ -234,6 +234,19 @@ fn kept_versions(
     limit: usize,
 ) -> Result<Vec<u64>> {
     Ok(versions(rows, epoch, id)?.into_iter().rev().take(limit).collect())
+}
+
+/// The error of a version that was not found, or of the damage that hides it.
+pub(super) fn not_kept(
+    rows: &dyn ReadRows,
+    epoch: &EpochKeys,
+    id: &CredentialId,
+    version: u64,
+) -> Error {
+    match rows.check_way(Table::History, &epoch.history_key(id, version)) {
+        Ok(()) => Error::VersionNotFound { id: id.clone(), version },
+        Err(error) => error,
+    }
 }
 
 fn read(

@@ -1,5 +1,6 @@
 //! Going back to an earlier version, and forgetting them for good, as parts of a transaction.
 
+use super::history::not_kept;
 use super::transaction::{Transaction, change};
 use crate::codec::RecordState;
 use crate::credential::{Change, Condition, Credential, CredentialId, Replacement, same_content};
@@ -119,7 +120,7 @@ impl Transaction<'_> {
         let kept = self.kept_versions(id)?;
         if let Some(version) = to {
             if !kept.contains(&version) {
-                return Err(Error::VersionNotFound { id: id.clone(), version });
+                return Err(not_kept(self.rows(), self.epoch(), id, version));
             }
             return Ok(self.earlier(id, version)?.credential);
         }

@@ -139,6 +139,12 @@ impl Check {
             if !versions.iter().copied().eq((1..version).rev()) {
                 self.stale += 1;
             }
+            // "Not kept" would be a wrong answer.
+            let first = (version > 1).then(|| vault.version(&id(&name), 1));
+            if let Some(first) = first.and_then(|first| self.accept("version", first)) {
+                let same = first.password.expose() == password(&name, 1);
+                self.holds(same, &format!("version 1 of {name}"), &first.metadata);
+            }
         }
     }
 

@@ -123,7 +123,6 @@ fn info_describes_an_open_vault() {
     assert_eq!(info["unlocked"], true);
     assert_eq!(info["format_version"], 1);
     assert_eq!(info["credentials"], 2);
-    assert_eq!(info["earlier_versions"], 0);
     assert_eq!(info["permissions"], "600");
     assert_eq!(info["file_size_bytes"], sandbox.vault_bytes().len());
     assert_eq!(info["warnings"], json!([]));

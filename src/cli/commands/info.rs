@@ -77,7 +77,6 @@ impl About {
             "format_version": self.format_version,
             "unlocked": info.is_some(),
             "credentials": info.map(|info| info.credentials),
-            "earlier_versions": info.map(|info| info.earlier_versions),
             "file_size_bytes": self.file_size,
             "permissions": format!("{:03o}", self.permissions),
             "slots": slots_json(&self.slots),

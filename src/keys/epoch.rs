@@ -1,5 +1,7 @@
 //! Epochs: the root key that the rows of one epoch are sealed under, and its subkeys.
 
+use std::sync::LazyLock;
+
 use hmac::{Hmac, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
@@ -59,23 +61,28 @@ impl EpochRow {
     /// The keys of this epoch in the vault of this id.
     pub(crate) fn keys(&self, vault: &[u8; 16]) -> EpochKeys {
         let subkey = |info| derive(&self.root, vault, info);
+        let (root, vault_id) = (Zeroizing::new(self.root), *vault);
+        let history = move || Sealer::new(&derive(root.as_slice(), &vault_id, "credb/1 history"));
         EpochKeys {
             epoch: self.epoch,
             records: Sealer::new(&subkey("credb/1 records")),
             index: Sealer::new(&subkey("credb/1 index")),
-            history: Sealer::new(&subkey("credb/1 history")),
+            history: LateSealer::new(Box::new(history)),
             blind: subkey("credb/1 blind"),
             sums: subkey("credb/1 sums"),
         }
     }
 }
 
+/// Made when it is needed first: what reads present versions does not pay for it.
+type LateSealer = LazyLock<Sealer, Box<dyn FnOnce() -> Sealer + Send>>;
+
 /// What the rows of one epoch are found, sealed and summed up with.
 pub(crate) struct EpochKeys {
     epoch: u32,
     pub(crate) records: Sealer,
     pub(crate) index: Sealer,
-    pub(crate) history: Sealer,
+    pub(crate) history: LateSealer,
     blind: Key,
     sums: Key,
 }

@@ -47,7 +47,7 @@ pub use credential::{
     Replacement, limits,
 };
 pub use error::{Attempt, Error, Result};
-pub use keys::{KeySource, NewKey, RecoveryCode, Slot, SlotKind};
+pub use keys::{KdfCost, KeySource, NewKey, Passphrase, RecoveryCode, Slot, SlotKind};
 pub use secret::Secret;
 pub use store::inside_store_call;
 #[cfg(feature = "fuzzing")]

@@ -6,6 +6,7 @@
 mod copies;
 mod direct;
 mod earlier;
+mod keys;
 mod references;
 mod set;
 mod several;
@@ -18,6 +19,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::copies::{BackupArgs, RestoreArgs, SalvageArgs, VerifyArgs};
 pub(crate) use self::earlier::{ConfigArgs, DueArgs, HistoryArgs, OneId, PurgeArgs, UndoArgs};
+pub(crate) use self::keys::{InitArgs, KeyAddArgs, KeyCommand, KeyRemoveArgs, NewKeyArgs};
 pub(crate) use self::references::{InjectArgs, ReadArgs, RunArgs};
 pub(crate) use self::set::{GenerateArgs, PolicyArgs, SetArgs, SourceArgs};
 pub(crate) use self::several::{BatchArgs, MoveArgs, TagArgs, TagCommand};
@@ -27,8 +29,8 @@ use super::raw::RawArguments;
 /// What the long help says besides.
 const REFERENCE: &str = "\
 Environment:
-  CREDB_VAULT, CREDB_KEY_FILE, CREDB_RECOVERY_FILE, CREDB_HOSTNAME, CREDB_WAIT and
-  CREDB_NO_INPUT stand for the options of the same names; an empty one counts as unset.
+  CREDB_VAULT, CREDB_KEY_FILE, CREDB_RECOVERY_FILE, CREDB_PASSPHRASE_FILE, CREDB_HOSTNAME,
+  CREDB_WAIT and CREDB_NO_INPUT stand for the options of the same names; an empty one counts as unset.
 
 Exit codes:
   0 done, 1 failed, 2 usage, 3 not found, 4 conflict, 5 locked, 6 damaged, 7 busy, 8 file
@@ -99,6 +101,12 @@ pub(crate) struct GlobalArgs {
     /// Unlock with the recovery code in this file and try no other key
     #[arg(long, global = true, value_name = "PATH")]
     pub(crate) recovery_file: Option<PathBuf>,
+    /// Unlock with the passphrase in this file and try no other key
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// Unlock with the passphrase read from this file descriptor and try no other key
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) passphrase_fd: Option<u32>,
     /// The host name to try a hostname slot with, instead of this host's
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) hostname: Option<String>,
@@ -201,19 +209,6 @@ pub(crate) enum Command {
     Compact,
     /// Bring what is left of a damaged vault into a new one
     Salvage(SalvageArgs),
-}
-
-/// Arguments of `init`.
-#[derive(Args)]
-#[command(after_help = "\
-Examples:
-  credb init                            a secret of this machine opens it
-  credb init --key file:/media/usb/key  a key file opens it, made if absent
-  credb --vault work init               a second vault, named work")]
-pub(crate) struct InitArgs {
-    /// What opens the vault: machine, hostname or file: and a path
-    #[arg(long, value_name = "KIND")]
-    pub(crate) key: Option<OsString>,
 }
 
 /// Arguments of `get`.
@@ -339,45 +334,6 @@ pub(crate) struct RemoveArgs {
     /// Remove the others although some are missing
     #[arg(long)]
     pub(crate) ignore_missing: bool,
-}
-
-/// What `key` does.
-#[derive(Subcommand)]
-pub(crate) enum KeyCommand {
-    /// List what opens the vault
-    #[command(visible_alias = "ls")]
-    List,
-    /// Add something that opens the vault
-    #[command(after_help = "\
-Examples:
-  credb key add recovery              prints a code once: write it down
-  credb key add file:/media/usb/key   a key file, made if absent")]
-    Add(KeyAddArgs),
-    /// Remove something that opens the vault
-    #[command(visible_alias = "rm")]
-    Remove(KeyRemoveArgs),
-}
-
-/// Arguments of `key add`.
-#[derive(Args)]
-pub(crate) struct KeyAddArgs {
-    /// machine, hostname, recovery, or file: and a path
-    #[arg(value_name = "KIND")]
-    pub(crate) kind: OsString,
-    /// Words to know it by
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) label: Option<String>,
-}
-
-/// Arguments of `key remove`.
-#[derive(Args)]
-pub(crate) struct KeyRemoveArgs {
-    /// The slot's number, as `credb key list` shows it
-    #[arg(value_name = "SLOT")]
-    pub(crate) slot: u32,
-    /// Do not ask
-    #[arg(short, long)]
-    pub(crate) force: bool,
 }
 
 /// Arguments of `migrate`.

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use credb::location::Locations;
-use credb::{Error, KeySource, Options, Vault};
+use credb::{Error, KeySource, LockedVault, Options, SlotKind, Vault};
 
 use super::globals::{Chosen, Globals, Origin};
 use super::hints::{self, Hints};
 use super::keys;
 use super::output::Output;
+use super::passphrase;
 use super::prompt::Prompt;
 use super::raw::RawArguments;
 use super::report::Failure;
@@ -78,7 +79,33 @@ impl Context {
 
     /// Opens and unlocks the vault.
     pub(crate) fn open(&self) -> Result<Vault, Failure> {
-        Ok(Vault::open(&self.vault_path()?, &self.options(), &self.keys()?)?)
+        self.open_with(&self.keys()?)
+    }
+
+    /// Opens the vault and unlocks it with one of these keys.
+    pub(crate) fn open_with(&self, keys: &[KeySource]) -> Result<Vault, Failure> {
+        self.unlock(&LockedVault::open(&self.vault_path()?, &self.options())?, keys)
+    }
+
+    /// Unlocks a vault: with what needs no question, else with a passphrase that is asked for.
+    pub(crate) fn unlock(
+        &self,
+        locked: &LockedVault,
+        keys: &[KeySource],
+    ) -> Result<Vault, Failure> {
+        let failed = match locked.unlock(keys) {
+            Err(error @ Error::Locked { .. }) => error,
+            opened => return Ok(opened?),
+        };
+        match self.prompt() {
+            // A key that was asked for is tried alone.
+            Some(prompt)
+                if self.globals.key.is_none() && locked.accepts(SlotKind::Passphrase)? =>
+            {
+                passphrase::ask(prompt, locked, failed)
+            }
+            _ => Err(failed.into()),
+        }
     }
 
     /// Opens and unlocks the vault for many calls, each of which may wait for others anew.
@@ -86,7 +113,7 @@ impl Context {
         let options = Options::new().wait(self.globals.wait);
         let options =
             if self.globals.network { options.allow_network_file_system() } else { options };
-        Ok(Vault::open(&self.vault_path()?, &options, &self.keys()?)?)
+        self.unlock(&LockedVault::open(&self.vault_path()?, &options)?, &self.keys()?)
     }
 
     /// The failure to use a file that was named as an argument, and not as the vault.

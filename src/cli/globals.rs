@@ -59,6 +59,8 @@ pub(crate) enum OnlyKey {
     File(PathBuf),
     /// A file with a recovery code.
     Recovery(PathBuf),
+    /// A file with a passphrase, and where it was said.
+    Passphrase(PathBuf, Origin),
 }
 
 impl Globals {
@@ -71,13 +73,11 @@ impl Globals {
         args: GlobalArgs,
         environment: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Self, Failure> {
-        let environment = |name: &str| environment(name).filter(|value| !value.is_empty());
+        let environment = &|name: &str| environment(name).filter(|value| !value.is_empty());
+        let key = only_key(&args)?.or_else(|| only_key_of(environment));
         Ok(Self {
             vault: vault(args.vault, environment("CREDB_VAULT"))?,
-            key: only_key(
-                (args.key_file, args.recovery_file),
-                (environment("CREDB_KEY_FILE"), environment("CREDB_RECOVERY_FILE")),
-            )?,
+            key,
             hostname: hostname(args.hostname, environment("CREDB_HOSTNAME"))?,
             wait: wait(args.wait, environment("CREDB_WAIT"))?,
             form: if args.json { Form::Json } else { Form::Text },
@@ -101,31 +101,40 @@ fn vault(flag: Option<OsString>, variable: Option<OsString>) -> Result<Option<Ch
     Ok(chosen)
 }
 
-fn only_key(
-    flags: (Option<PathBuf>, Option<PathBuf>),
-    variables: (Option<OsString>, Option<OsString>),
-) -> Result<Option<OnlyKey>, Failure> {
-    let key = match flags {
-        (Some(_), Some(_)) => {
-            return Err(Failure::usage("--key-file cannot be used with --recovery-file"));
-        }
-        (Some(path), None) => Some(OnlyKey::File(path)),
-        (None, Some(path)) => Some(OnlyKey::Recovery(path)),
-        (None, None) => match variables {
-            (Some(path), _) => Some(OnlyKey::File(path.into())),
-            (None, Some(path)) => Some(OnlyKey::Recovery(path.into())),
-            (None, None) => None,
-        },
-    };
-    match &key {
-        Some(OnlyKey::File(path)) if path.as_os_str().is_empty() => {
-            Err(Failure::usage("--key-file needs a path"))
-        }
-        Some(OnlyKey::Recovery(path)) if path.as_os_str().is_empty() => {
-            Err(Failure::usage("--recovery-file needs a path"))
-        }
-        _ => Ok(key),
+/// The key named on the command line.
+fn only_key(args: &GlobalArgs) -> Result<Option<OnlyKey>, Failure> {
+    let file = args.key_file.clone().map(|path| ("--key-file", OnlyKey::File(path)));
+    let recovery = args.recovery_file.clone();
+    let recovery = recovery.map(|path| ("--recovery-file", OnlyKey::Recovery(path)));
+    let passphrase = |path| OnlyKey::Passphrase(path, Origin::Flag);
+    let given = args.passphrase_file.clone().map(|path| ("--passphrase-file", passphrase(path)));
+    let descriptor = args.passphrase_fd.map(descriptor);
+    let descriptor = descriptor.map(|path| ("--passphrase-fd", passphrase(path)));
+    let mut keys = [file, recovery, given, descriptor].into_iter().flatten();
+    let Some((name, key)) = keys.next() else { return Ok(None) };
+    if let Some((other, _)) = keys.next() {
+        return Err(Failure::usage(format!("{name} cannot be used with {other}")));
     }
+    let (OnlyKey::File(path) | OnlyKey::Recovery(path) | OnlyKey::Passphrase(path, _)) = &key;
+    if path.as_os_str().is_empty() {
+        return Err(Failure::usage(format!("{name} needs a path")));
+    }
+    Ok(Some(key))
+}
+
+/// The key named in the environment.
+fn only_key_of(environment: impl Fn(&str) -> Option<OsString>) -> Option<OnlyKey> {
+    let path = |name| environment(name).map(PathBuf::from);
+    let passphrase = |path| OnlyKey::Passphrase(path, Origin::Environment);
+    path("CREDB_KEY_FILE")
+        .map(OnlyKey::File)
+        .or_else(|| path("CREDB_RECOVERY_FILE").map(OnlyKey::Recovery))
+        .or_else(|| path("CREDB_PASSPHRASE_FILE").map(passphrase))
+}
+
+/// The file that an open file descriptor is.
+pub(crate) fn descriptor(number: u32) -> PathBuf {
+    PathBuf::from(format!("/dev/fd/{number}"))
 }
 
 fn hostname(flag: Option<String>, variable: Option<OsString>) -> Result<Option<String>, Failure> {

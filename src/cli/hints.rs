@@ -109,7 +109,10 @@ impl Hints {
             return format!("`{remedy}`");
         }
         let command = self.command("info");
-        format!("`{command}` shows which keys open it; name one with --key-file or --recovery-file")
+        format!(
+            "`{command}` shows which keys open it; name one with --key-file, --recovery-file or \
+             --passphrase-file"
+        )
     }
 
     fn damaged(&self) -> Option<String> {

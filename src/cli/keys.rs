@@ -7,6 +7,7 @@ use credb::location::Locations;
 use credb::{KeySource, NewKey, RecoveryCode};
 
 use super::globals::{Globals, OnlyKey};
+use super::passphrase;
 use super::report::{Failure, with_causes};
 
 /// The keys to try, in order: the one asked for alone, else the machine's, then host names.
@@ -14,8 +15,14 @@ pub(crate) fn sources(globals: &Globals, locations: &Locations) -> Result<Vec<Ke
     match &globals.key {
         Some(OnlyKey::File(path)) => return Ok(vec![KeySource::KeyFile(path.clone())]),
         Some(OnlyKey::Recovery(path)) => return Ok(vec![KeySource::RecoveryFile(path.clone())]),
+        Some(OnlyKey::Passphrase(path, _)) => return Ok(vec![passphrase::source(path)?]),
         None => {}
     }
+    at_hand(globals, locations)
+}
+
+/// The keys that are tried where none is asked for.
+pub(crate) fn at_hand(globals: &Globals, locations: &Locations) -> Result<Vec<KeySource>, Failure> {
     let machine = locations.machine_secret().map_err(|error| nowhere(&error))?;
     let names = hostname_candidates(globals).into_iter().map(KeySource::Hostname);
     Ok(std::iter::once(KeySource::Machine(machine)).chain(names).collect())
@@ -45,7 +52,7 @@ pub(crate) fn new_key(
         Some("hostname") => Ok(NewKey::Hostname(hostname(globals)?)),
         Some("recovery") => Ok(NewKey::Recovery(RecoveryCode::generate())),
         _ => Err(Failure::usage(format!(
-            "unknown kind of key '{}': it is machine, hostname, file:PATH or recovery",
+            "unknown kind of key '{}': it is machine, hostname, file:PATH, recovery or passphrase",
             kind.to_string_lossy()
         ))),
     }

@@ -17,6 +17,7 @@ mod keys;
 mod memory;
 mod output;
 mod page;
+mod passphrase;
 mod process;
 mod progress;
 mod prompt;

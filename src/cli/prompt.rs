@@ -61,6 +61,18 @@ impl Prompt {
         Err(Failure::invalid("password", "was typed differently each time"))
     }
 
+    /// Asks for a secret that is known, once; an empty one is the wish to give none.
+    #[expect(clippy::unused_self, reason = "to have a prompt is to have someone to ask")]
+    pub(crate) fn secret(self, question: &str) -> Result<Secret, Failure> {
+        Conversation::begin(Echo::Off)?.secret(question)
+    }
+
+    /// Tells who is asked something that belongs to the conversation.
+    #[expect(clippy::unused_self, reason = "to have a prompt is to have someone to ask")]
+    pub(crate) fn tell(self, text: &str) {
+        say(&format!("{}\n", escape::text(text)));
+    }
+
     /// Asks a question whose answer is yes or no; an empty one is `default`.
     #[expect(clippy::unused_self, reason = "to have a prompt is to have someone to ask")]
     pub(crate) fn confirm(self, question: &str, default: Answer) -> Result<Answer, Failure> {

@@ -12,8 +12,16 @@ const SET: [&str; 3] = ["set", "add", "vault-add"];
 const FLAGS: [&str; 3] = ["--json", "--quiet", "--no-input"];
 
 /// Global options that take a value.
-const VALUED: [&str; 6] =
-    ["--vault", "--key-file", "--recovery-file", "--hostname", "--wait", "--color"];
+const VALUED: [&str; 8] = [
+    "--vault",
+    "--key-file",
+    "--recovery-file",
+    "--passphrase-file",
+    "--passphrase-fd",
+    "--hostname",
+    "--wait",
+    "--color",
+];
 
 /// The arguments as they were given, the program's name first.
 pub(crate) struct RawArguments(Vec<OsString>);

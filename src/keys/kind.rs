@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::derive::derive;
+use super::passphrase::KdfCost;
 use crate::seal::Key;
 
 /// Kinds of key slots.
@@ -19,6 +20,8 @@ pub enum SlotKind {
     File,
     /// A recovery code of 160 random bits.
     Recovery,
+    /// A passphrase, through Argon2id.
+    Passphrase,
 }
 
 impl SlotKind {
@@ -30,6 +33,7 @@ impl SlotKind {
             Self::Hostname => "hostname",
             Self::File => "file",
             Self::Recovery => "recovery",
+            Self::Passphrase => "passphrase",
         }
     }
 
@@ -41,6 +45,7 @@ impl SlotKind {
             Self::Hostname => "weak: anybody who knows or guesses the host name opens the vault",
             Self::File => "strong: needs the key file",
             Self::Recovery => "strong: needs the recovery code",
+            Self::Passphrase => "as strong as the passphrase",
         }
     }
 
@@ -56,30 +61,26 @@ impl SlotKind {
             Self::Hostname => 2,
             Self::File => 3,
             Self::Recovery => 4,
+            Self::Passphrase => 5,
         }
     }
 
     pub(super) fn from_tag(tag: u8) -> Option<Self> {
-        [Self::Machine, Self::Hostname, Self::File, Self::Recovery]
-            .into_iter()
-            .find(|kind| kind.tag() == tag)
+        let all = [Self::Machine, Self::Hostname, Self::File, Self::Recovery, Self::Passphrase];
+        all.into_iter().find(|kind| kind.tag() == tag)
     }
 
-    fn info(self) -> &'static str {
+    /// The key that wraps the vault key, from this kind's secret; `None` if there is no memory
+    /// for what a passphrase costs.
+    pub(super) fn slot_key(self, cost: Option<KdfCost>, secret: &[u8], salt: &[u8]) -> Option<Key> {
+        let derived = |info| Some(derive(secret, salt, info));
         match self {
-            Self::Machine => "credb/1 slot machine",
-            Self::Hostname => "credb/1 slot hostname",
-            Self::File => "credb/1 slot file",
-            Self::Recovery => "credb/1 slot recovery",
-        }
-    }
-
-    /// The key that wraps the vault key, from this kind's secret.
-    pub(super) fn slot_key(self, secret: &[u8], salt: &[u8]) -> Key {
-        match self {
+            Self::Machine => derived("credb/1 slot machine"),
             // The predecessor's scheme, unsalted: the secret is the host's name.
-            Self::Hostname => Zeroizing::new(Sha256::digest(secret).into()),
-            _ => derive(secret, salt, self.info()),
+            Self::Hostname => Some(Zeroizing::new(Sha256::digest(secret).into())),
+            Self::File => derived("credb/1 slot file"),
+            Self::Recovery => derived("credb/1 slot recovery"),
+            Self::Passphrase => cost?.derive(secret, salt),
         }
     }
 }
@@ -102,4 +103,22 @@ pub struct Slot {
     pub label: Option<String>,
     /// When it was added; `None` while the vault is locked.
     pub created_at: Option<DateTime<Utc>>,
+    /// What each guess at a passphrase costs; `None` for other kinds.
+    pub cost: Option<KdfCost>,
+}
+
+impl Slot {
+    /// What it protects against, in a few words.
+    #[must_use]
+    pub fn strength(&self) -> String {
+        match self.cost {
+            Some(cost) => format!(
+                "{} ({} MiB, {} passes)",
+                self.kind.strength(),
+                cost.memory_mib(),
+                cost.passes()
+            ),
+            None => self.kind.strength().to_owned(),
+        }
+    }
 }

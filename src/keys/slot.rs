@@ -12,7 +12,8 @@ use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::derive::{VaultKey, derive};
-use super::kind::SlotKind;
+use super::kind::{Slot, SlotKind};
+use super::passphrase::KdfCost;
 use super::recipient::{self, Recipient};
 use crate::codec::{self, Binding, Malformed, from_micros, micros};
 use crate::seal::{Key, Sealer, random, take_key};
@@ -32,6 +33,8 @@ pub(crate) struct SlotDetails {
 pub(crate) enum SlotFailure {
     WrongKey,
     Damaged(Malformed),
+    /// There is no memory for what a guess at its passphrase costs.
+    NoMemory,
 }
 
 /// What opens one slot, also after the vault key was rotated: kept in the vault key's place.
@@ -44,6 +47,7 @@ pub(crate) struct SlotKey {
 /// A slot that has no number yet: derived before a transaction, placed in one.
 pub(crate) struct NewSlot {
     kind: SlotKind,
+    cost: Option<KdfCost>,
     salt: [u8; SALT],
     key: Key,
 }
@@ -53,13 +57,15 @@ pub(crate) struct NewSlot {
 pub(crate) struct SlotRow {
     pub(crate) number: u32,
     pub(crate) kind: SlotKind,
+    /// What the parameters say.
+    cost: Option<KdfCost>,
     wire: SlotWire,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct SlotWire {
     kind: u8,
-    /// For kinds that need them (the cost of a passphrase, for one).
+    /// The cost of a passphrase; empty in the other kinds.
     #[serde(with = "serde_bytes")]
     parameters: Vec<u8>,
     salt: [u8; SALT],
@@ -106,14 +112,10 @@ impl SlotKey {
 }
 
 impl NewSlot {
-    /// A slot that opens with `secret`.
-    pub(crate) fn derive(kind: SlotKind, secret: &[u8]) -> Self {
+    /// A slot that opens with `secret`; `None` if there is no memory for its cost.
+    pub(crate) fn derive(kind: SlotKind, cost: Option<KdfCost>, secret: &[u8]) -> Option<Self> {
         let salt: [u8; SALT] = *random();
-        Self { kind, salt, key: kind.slot_key(secret, &salt) }
-    }
-
-    pub(crate) fn kind(&self) -> SlotKind {
-        self.kind
+        Some(Self { kind, cost, salt, key: kind.slot_key(cost, secret, &salt)? })
     }
 
     /// The key of the slot once it has this number.
@@ -126,9 +128,10 @@ impl NewSlot {
         let mut row = SlotRow {
             number,
             kind: self.kind,
+            cost: self.cost,
             wire: SlotWire {
                 kind: self.kind.tag(),
-                parameters: Vec::new(),
+                parameters: self.cost.map(KdfCost::to_parameters).unwrap_or_default(),
                 salt: self.salt,
                 check: check_value(&self.key, &self.salt),
                 recipient: Some(Recipient::of(&self.key, &self.salt).public()),
@@ -169,7 +172,19 @@ impl SlotRow {
         }
         let wire: SlotWire = codec::decode_plain(body)?;
         let kind = SlotKind::from_tag(wire.kind).ok_or("its kind is unknown here")?;
-        Ok(Self { number, kind, wire })
+        let cost = match kind {
+            SlotKind::Passphrase => Some(KdfCost::from_parameters(&wire.parameters)?),
+            _ if wire.parameters.is_empty() => None,
+            _ => return Err("it has parameters that are not of its kind"),
+        };
+        Ok(Self { number, kind, cost, wire })
+    }
+
+    /// The slot as a user sees it, with its details where the vault is unlocked.
+    pub(crate) fn shown(&self, details: Option<SlotDetails>) -> Slot {
+        let created_at = details.as_ref().map(|details| details.created_at);
+        let label = details.and_then(|details| details.label);
+        Slot { number: self.number, kind: self.kind, label, created_at, cost: self.cost }
     }
 
     /// The slot's key and the vault key, if `secret` is this slot's.
@@ -182,7 +197,8 @@ impl SlotRow {
         vault: &[u8; 16],
         secret: &[u8],
     ) -> Result<(SlotKey, VaultKey), SlotFailure> {
-        let key = self.kind.slot_key(secret, &self.wire.salt);
+        let key = self.kind.slot_key(self.cost, secret, &self.wire.salt);
+        let key = key.ok_or(SlotFailure::NoMemory)?;
         let key = SlotKey { number: self.number, key };
         let vault_key = self.unwrap_key(vault, &key)?;
         Ok((key, vault_key))

@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::key_file::{self, Reading};
 use super::kind::SlotKind;
+use super::passphrase::{KdfCost, Passphrase};
 use super::recovery::RecoveryCode;
 use super::slot::NewSlot;
 use crate::error::{Error, Result};
@@ -24,6 +25,10 @@ pub enum KeySource {
     RecoveryFile(PathBuf),
     /// A recovery code.
     Recovery(RecoveryCode),
+    /// A file that holds a passphrase; one final end of line is not part of it.
+    PassphraseFile(PathBuf),
+    /// A passphrase.
+    Passphrase(Passphrase),
 }
 
 /// A key to add to a vault or to make one with.
@@ -38,6 +43,8 @@ pub enum NewKey {
     File(PathBuf),
     /// A recovery code.
     Recovery(RecoveryCode),
+    /// A passphrase, and what each guess at it is to cost.
+    Passphrase(Passphrase, KdfCost),
 }
 
 /// The secret of a key source, read once and only when a slot of its kind is there.
@@ -58,6 +65,7 @@ impl KeySource {
             Self::Hostname(_) => SlotKind::Hostname,
             Self::KeyFile(_) => SlotKind::File,
             Self::RecoveryFile(_) | Self::Recovery(_) => SlotKind::Recovery,
+            Self::PassphraseFile(_) | Self::Passphrase(_) => SlotKind::Passphrase,
         }
     }
 
@@ -69,6 +77,8 @@ impl KeySource {
             Self::KeyFile(path) => format!("key file {}", path.display()),
             Self::RecoveryFile(path) => format!("recovery code in {}", path.display()),
             Self::Recovery(_) => "recovery code".to_owned(),
+            Self::PassphraseFile(path) => format!("passphrase in {}", path.display()),
+            Self::Passphrase(_) => "passphrase".to_owned(),
         }
     }
 
@@ -76,7 +86,8 @@ impl KeySource {
     ///
     /// # Errors
     ///
-    /// [`Error::KeyUnusable`] and, for a malformed recovery code, [`Error::Invalid`].
+    /// [`Error::KeyUnusable`] and, for a malformed recovery code or passphrase,
+    /// [`Error::Invalid`].
     pub(crate) fn secret(&self) -> Result<Zeroizing<Vec<u8>>> {
         match self {
             Self::Machine(path) => file_secret("machine secret", path, Reading::ExceptDelivered),
@@ -90,6 +101,8 @@ impl KeySource {
                 Ok(Zeroizing::new(RecoveryCode::parse(text)?.secret().to_vec()))
             }
             Self::Recovery(code) => Ok(Zeroizing::new(code.secret().to_vec())),
+            Self::PassphraseFile(path) => Ok(Passphrase::read(path)?.secret()),
+            Self::Passphrase(passphrase) => Ok(passphrase.secret()),
         }
     }
 }
@@ -102,6 +115,7 @@ impl From<&NewKey> for KeySource {
             NewKey::Hostname(name) => Self::Hostname(name.clone()),
             NewKey::File(path) => Self::KeyFile(path.clone()),
             NewKey::Recovery(code) => Self::Recovery(code.clone()),
+            NewKey::Passphrase(passphrase, _) => Self::Passphrase(passphrase.clone()),
         }
     }
 }
@@ -115,6 +129,7 @@ impl NewKey {
             Self::Hostname(_) => SlotKind::Hostname,
             Self::File(_) => SlotKind::File,
             Self::Recovery(_) => SlotKind::Recovery,
+            Self::Passphrase(..) => SlotKind::Passphrase,
         }
     }
 
@@ -124,7 +139,15 @@ impl NewKey {
     ///
     /// [`Error::Io`] and [`Error::KeyUnusable`].
     pub(crate) fn slot(&self) -> Result<NewSlot> {
-        Ok(NewSlot::derive(self.kind(), &self.secret()?))
+        let cost = match self {
+            Self::Passphrase(_, cost) => Some(*cost),
+            _ => None,
+        };
+        NewSlot::derive(self.kind(), cost, &self.secret()?).ok_or_else(|| Error::KeyUnusable {
+            source_name: "passphrase".to_owned(),
+            reason: "costs more memory than there is".to_owned(),
+            remedy: None,
+        })
     }
 
     fn secret(&self) -> Result<Zeroizing<Vec<u8>>> {
@@ -138,6 +161,7 @@ impl NewKey {
             Self::Hostname(name) if name.is_empty() => Err(Error::invalid("host name", "is empty")),
             Self::Hostname(name) => Ok(Zeroizing::new(name.as_bytes().to_vec())),
             Self::Recovery(code) => Ok(Zeroizing::new(code.secret().to_vec())),
+            Self::Passphrase(passphrase, _) => Ok(passphrase.secret()),
         }
     }
 }

@@ -7,7 +7,7 @@ use super::header::{self, Intent};
 use super::unlocked::Unlocked;
 use super::{Options, Vault, VaultId};
 use crate::error::{Attempt, Error, Result};
-use crate::keys::{KeySource, Secrets, Slot, SlotFailure, SlotKey, SlotRow, VaultKey};
+use crate::keys::{KeySource, Secrets, Slot, SlotFailure, SlotKey, SlotKind, SlotRow, VaultKey};
 use crate::store::{FilePlace, FileSystems, ReadRows, Store, Table};
 
 /// A vault whose file is known to be one, but for which no key was tried yet.
@@ -83,10 +83,20 @@ impl LockedVault {
         self.store.read(|rows| {
             let slots = slot_rows(rows)?.into_iter().map(|(number, row)| {
                 let row = row.map_err(|reason| Error::corrupt(format!("slot {number}"), reason))?;
-                Ok(Slot { number, kind: row.kind, label: None, created_at: None })
+                Ok(row.shown(None))
             });
             slots.collect()
         })
+    }
+
+    /// Whether one of the slots that can be read is of this kind.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Vault::read`].
+    pub fn accepts(&self, kind: SlotKind) -> Result<bool> {
+        let slots = self.store.read(slot_rows)?;
+        Ok(slots.iter().any(|(_, slot)| slot.as_ref().is_ok_and(|slot| slot.kind == kind)))
     }
 
     /// Unlocks the vault with the first of these keys that fits one of its slots. Each slot is
@@ -168,6 +178,7 @@ pub(super) fn attempt(
             Ok(opened) => return Ok(opened),
             Err(SlotFailure::WrongKey) => ("wrong key".to_owned(), None),
             Err(SlotFailure::Damaged(reason)) => (format!("the slot is damaged: {reason}"), None),
+            Err(SlotFailure::NoMemory) => ("costs more memory than there is".to_owned(), None),
         },
     };
     Err(Attempt { slot: Some(slot.number), key: source.name(), reason, remedy })

@@ -62,8 +62,7 @@ impl Vault {
             let details = SlotDetails { label: label.clone(), created_at };
             let row = next_slot(rows, &new, vault_key, &details)?;
             rows.put(Table::Slots, &row.key(), &row.to_bytes())?;
-            let created_at = Some(created_at);
-            Ok(Slot { number: row.number, kind: new.kind(), label: label.clone(), created_at })
+            Ok(row.shown(Some(details)))
         })
     }
 
@@ -131,8 +130,7 @@ pub(super) fn read(rows: &dyn ReadRows, key: &VaultKey) -> Result<Vec<Slot>> {
         let damaged = |reason| Error::corrupt(format!("slot {number}"), reason);
         let row = row.map_err(damaged)?;
         let details = row.details(key).map_err(damaged)?;
-        let created_at = Some(details.created_at);
-        Ok(Slot { number, kind: row.kind, label: details.label, created_at })
+        Ok(row.shown(Some(details)))
     });
     slots.collect()
 }

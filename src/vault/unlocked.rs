@@ -119,7 +119,9 @@ impl Unlocked {
         let (_, slot) = slot.ok_or_else(|| self.locked_out("the slot was removed"))?;
         let slot = slot.map_err(|reason| Error::corrupt(format!("slot {number}"), reason))?;
         slot.unwrap_key(last.vault(), &self.slot_key).map_err(|failure| match failure {
-            SlotFailure::WrongKey => self.locked_out("the slot has another key now"),
+            SlotFailure::WrongKey | SlotFailure::NoMemory => {
+                self.locked_out("the slot has another key now")
+            }
             SlotFailure::Damaged(reason) => Error::corrupt(format!("slot {number}"), reason),
         })
     }

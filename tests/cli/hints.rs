@@ -32,7 +32,8 @@ fn exists(sandbox: &Sandbox, words: &[String]) {
         }
         let is_name = word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
         match word.as_str() {
-            "--vault" | "--key-file" | "--recovery-file" | "--hostname" | "--wait" => {
+            "--vault" | "--key-file" | "--recovery-file" | "--passphrase-file" | "--hostname"
+            | "--wait" => {
                 skip_value = true;
             }
             option if option.starts_with('-') => {}

@@ -20,6 +20,7 @@ mod list;
 mod locations;
 mod never_empty;
 mod output;
+mod passphrase;
 mod read;
 mod remove;
 mod rename;

@@ -217,6 +217,7 @@ fn empty_variables_count_as_unset() {
         "CREDB_VAULT",
         "CREDB_KEY_FILE",
         "CREDB_RECOVERY_FILE",
+        "CREDB_PASSPHRASE_FILE",
         "CREDB_HOSTNAME",
         "CREDB_WAIT",
         "CREDB_NO_INPUT",

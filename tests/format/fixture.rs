@@ -8,8 +8,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use credb::{
-    CredentialId, Edit, Error, KeySource, NewKey, Options, Patch, Query, RecoveryCode, Replacement,
-    SlotKind, Vault,
+    CredentialId, Edit, Error, KdfCost, KeySource, NewKey, Options, Passphrase, Patch, Query,
+    RecoveryCode, Replacement, SlotKind, Vault,
 };
 use tempfile::TempDir;
 
@@ -18,6 +18,9 @@ pub(crate) const HOST: &str = "fixture-host";
 
 /// The bits 80 81 ... 93 as a recovery code.
 const RECOVERY: &str = "G20R-50W4-GP38-F249-HA5R-S3CE-HY89-34MK-NP85";
+
+/// A passphrase with an accent of its own.
+const PASSPHRASE: &str = "p\u{e1}ss phrase";
 
 /// The key file and the machine secret, in two of the forms that are read.
 const KEY_FILE: &str = "606162636465666768696a6b6c6d6e6f707172737475767778797a7b7c7d7e7f\n";
@@ -136,7 +139,7 @@ fn a_vault_of_format_1_verifies_before_and_after_it_is_changed() {
     let found = vault.verify(&|_, _| {}).unwrap();
     assert_eq!(found.damaged, []);
     assert_eq!((found.checked.index, found.checked.tombstones), (5, 1));
-    assert_eq!((found.checked.slots, found.checked.epochs, found.checked.history), (4, 1, 4));
+    assert_eq!((found.checked.slots, found.checked.epochs, found.checked.history), (5, 1, 4));
     let info = vault.info().unwrap();
     assert_eq!((info.format_version, info.credentials), (1, 5));
     let before = info.generation;
@@ -156,12 +159,15 @@ fn a_vault_of_format_1_opens_with_a_key_of_every_kind() {
         (SlotKind::File, Some("key file")),
         (SlotKind::Machine, None),
         (SlotKind::Recovery, Some("in the s\u{e1}fe")),
+        (SlotKind::Passphrase, None),
     ];
     assert_eq!(slots, expected);
     let keys = [
         KeySource::KeyFile(copy.path("k")),
         KeySource::Machine(copy.path("m")),
         KeySource::Recovery(RecoveryCode::parse(RECOVERY).unwrap()),
+        // Typed with a combining accent.
+        KeySource::Passphrase(Passphrase::new("pa\u{301}ss phrase").unwrap()),
     ];
     for key in keys {
         let vault = copy.open_with(key);
@@ -209,6 +215,9 @@ fn make_the_fixture_of_format_1() {
     vault.add_slot(&NewKey::Machine(copy.path("m")), None).unwrap();
     let code = RecoveryCode::parse(RECOVERY).unwrap();
     vault.add_slot(&NewKey::Recovery(code), Some("in the s\u{e1}fe")).unwrap();
+    let passphrase = Passphrase::new(PASSPHRASE).unwrap();
+    let cost = KdfCost::new(8, 1).unwrap();
+    vault.add_slot(&NewKey::Passphrase(passphrase, cost), None).unwrap();
     for earlier in ["first", "second"] {
         vault.set(&id("db/mysql-prod"), &Edit::new().password(earlier)).unwrap();
         vault.set(&id("removed"), &Edit::new().password(earlier)).unwrap();

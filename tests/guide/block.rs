@@ -72,8 +72,8 @@ fn question(line: &str) -> Option<(String, String)> {
             return Some((format!("{question}{choices} "), answer.trim().to_owned()));
         }
     }
-    let asks_for_password =
-        ["Password for ", "New password for ", "Once more"].iter().any(|s| line.starts_with(s));
+    let asks_for_password = ["Password for ", "New password for ", "New passphrase", "Once more"];
+    let asks_for_password = asks_for_password.iter().any(|start| line.starts_with(start));
     (asks_for_password && line.ends_with(':'))
         .then(|| (format!("{line} "), TYPED_PASSWORD.to_owned()))
 }

@@ -27,11 +27,11 @@ struct About {
 pub(super) fn run(context: &Context) -> Result<(), Failure> {
     let keys = context.keys()?;
     let locked = LockedVault::open(&context.vault_path()?, &context.options())?;
-    let opened = locked.unlock(&keys).and_then(|vault| vault.info());
+    let opened = context.unlock(&locked, &keys).and_then(|vault| Ok(vault.info()?));
     let (info, failure) = match opened {
         Ok(info) => (Some(info), None),
-        Err(error) if is_locked(&error) => (None, Some(error)),
-        Err(error) => return Err(error.into()),
+        Err(failure) if is_locked(&failure) => (None, Some(failure)),
+        Err(failure) => return Err(failure),
     };
     let about = About::new(&locked, info)?;
     let warnings = about.warnings(context);
@@ -43,12 +43,13 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
             context.output.warning(warning);
         }
     }
-    failure.map_or(Ok(()), |error| Err(error.into()))
+    failure.map_or(Ok(()), Err)
 }
 
 /// Whether the clear part may be shown nevertheless.
-fn is_locked(error: &credb::Error) -> bool {
-    matches!(error, credb::Error::Locked { .. } | credb::Error::KeyUnusable { .. })
+fn is_locked(failure: &Failure) -> bool {
+    use credb::Error::{KeyUnusable, Locked};
+    matches!(failure, Failure::Library { error: Locked { .. } | KeyUnusable { .. }, .. })
 }
 
 impl About {
@@ -112,7 +113,7 @@ impl About {
         let mut warnings = Vec::new();
         for slot in self.slots.iter().filter(|slot| slot.kind.is_weak()) {
             let (number, kind) = (slot.number, slot.kind.as_str());
-            warnings.push(format!("slot {number} ({kind}) is {}", slot.kind.strength()));
+            warnings.push(format!("slot {number} ({kind}) is {}", slot.strength()));
         }
         if self.slots.iter().all(|slot| slot.kind == SlotKind::Machine) {
             warnings.push(format!(

@@ -10,13 +10,20 @@ use crate::cli::args::InitArgs;
 use crate::cli::context::Context;
 use crate::cli::globals::OnlyKey;
 use crate::cli::keys;
+use crate::cli::passphrase::{self, Occasion};
 use crate::cli::prompt::Answer;
 use crate::cli::report::Failure;
 
 /// Makes the vault.
-pub(super) fn run(context: &Context, args: InitArgs) -> Result<(), Failure> {
+pub(super) fn run(context: &Context, args: &InitArgs) -> Result<(), Failure> {
+    let path = context.vault_path()?;
+    // Before anybody is asked for anything.
+    if path.symlink_metadata().is_ok() {
+        let path = std::path::absolute(&path).unwrap_or(path);
+        return Err(credb::Error::VaultExists { path }.into());
+    }
     let key = key(context, args)?;
-    let vault = Vault::create(&context.vault_path()?, &context.options(), &key)?;
+    let vault = Vault::create(&path, &context.options(), &key)?;
     let output = &context.output;
     output.confirm(&format!("made {}", vault.path().display()));
     if matches!(key, NewKey::Hostname(_)) {
@@ -32,13 +39,21 @@ pub(super) fn run(context: &Context, args: InitArgs) -> Result<(), Failure> {
     if matches!(key, NewKey::Recovery(_)) { Ok(()) } else { offer_recovery(context, &vault) }
 }
 
-fn key(context: &Context, args: InitArgs) -> Result<NewKey, Failure> {
-    match (args.key, &context.globals.key) {
+fn key(context: &Context, args: &InitArgs) -> Result<NewKey, Failure> {
+    let passphrase = || passphrase::new(context, &args.new, Occasion::Init);
+    if args.key.as_ref().is_none_or(|kind| kind != "passphrase")
+        && !matches!((&args.key, &context.globals.key), (None, Some(OnlyKey::Passphrase(..))))
+    {
+        args.new.refuse()?;
+    }
+    match (&args.key, &context.globals.key) {
+        (Some(kind), _) if kind == "passphrase" => passphrase(),
+        (None, Some(OnlyKey::Passphrase(..))) => passphrase(),
         (Some(kind), _) if kind == "recovery" => Err(Failure::usage(
-            "a vault is made with a key of the kind machine, hostname or file:PATH",
+            "a vault is made with a key of the kind machine, hostname, passphrase or file:PATH",
         )
         .with_hint(format!("afterwards: `{}`", context.hints.command("key add recovery")))),
-        (Some(kind), _) => keys::new_key(&kind, &context.globals, &context.locations),
+        (Some(kind), _) => keys::new_key(kind, &context.globals, &context.locations),
         (None, Some(OnlyKey::File(path))) => Ok(NewKey::File(path.clone())),
         (None, Some(OnlyKey::Recovery(_))) => {
             Err(Failure::usage("a vault cannot be made with a recovery code alone")

@@ -10,6 +10,7 @@ use crate::cli::context::Context;
 use crate::cli::keys;
 use crate::cli::output::to_stdout;
 use crate::cli::page::{Page, Reader};
+use crate::cli::passphrase::{self, Occasion};
 use crate::cli::prompt::Answer;
 use crate::cli::report::Failure;
 
@@ -50,16 +51,28 @@ fn row(slot: &Slot, reader: Reader) -> Vec<String> {
         slot.kind.as_str().to_owned(),
         slot.label.clone().unwrap_or_default(),
         created_at.unwrap_or_default(),
-        slot.kind.strength().to_owned(),
+        slot.strength(),
     ]
 }
 
 fn add(context: &Context, args: &KeyAddArgs) -> Result<(), Failure> {
-    let key = keys::new_key(&args.kind, &context.globals, &context.locations)?;
-    let vault = context.open()?;
+    let (key, vault) = if args.kind == "passphrase" {
+        let keys = if passphrase::is_new(context, &args.new) {
+            keys::at_hand(&context.globals, &context.locations)?
+        } else {
+            context.keys()?
+        };
+        // Who cannot open the vault need not think of a passphrase.
+        let vault = context.open_with(&keys)?;
+        (passphrase::new(context, &args.new, Occasion::Add)?, vault)
+    } else {
+        args.new.refuse()?;
+        let key = keys::new_key(&args.kind, &context.globals, &context.locations)?;
+        (key, context.open()?)
+    };
     let slot = vault.add_slot(&key, args.label.as_deref())?;
     if slot.kind.is_weak() {
-        context.output.warning(&format!("this vault has a key that is {}", slot.kind.strength()));
+        context.output.warning(&format!("this vault has a key that is {}", slot.strength()));
     }
     if let NewKey::Recovery(code) = &key {
         return show_code(context, &vault, &slot, code);

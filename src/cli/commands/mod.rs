@@ -47,7 +47,7 @@ use super::report::Failure;
 /// Runs one command.
 pub(crate) fn run(context: &Context, command: Command) -> Result<(), Failure> {
     match command {
-        Command::Init(args) => init::run(context, args),
+        Command::Init(args) => init::run(context, &args),
         Command::Set(args) => set::run(context, *args),
         Command::Generate(args) => generate::run(context, &args),
         Command::Get(args) => get::run(context, args),
@@ -86,7 +86,7 @@ fn slot_json(slot: &Slot) -> Value {
         "kind": slot.kind.as_str(),
         "label": slot.label,
         "created_at": optional_time(slot.created_at),
-        "strength": slot.kind.strength(),
+        "strength": slot.strength(),
     })
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use credb::{Error, NewKey, Restored, Vault};
+use credb::{Error, LockedVault, NewKey, Restored};
 use serde_json::json;
 
 use super::{count, path_text};
@@ -28,8 +28,14 @@ pub(super) fn run(context: &Context, args: &RestoreArgs) -> Result<(), Failure> 
         prompt => prompt.filter(|_| replaces && !args.force),
     };
     let start = Instant::now();
-    let backup = Vault::open(&args.file, &context.options(), &context.keys()?)
+    let backup = LockedVault::open(&args.file, &context.options())
         .map_err(|error| context.about_file(&args.file, error))?;
+    let backup = match context.unlock(&backup, &context.keys()?) {
+        Err(Failure::Library { error, hint: None }) => {
+            return Err(context.about_file(&args.file, error));
+        }
+        opened => opened?,
+    };
     let wait = context.globals.wait.saturating_sub(start.elapsed());
     if let Some(prompt) = prompt {
         ask(prompt, &path)?;

@@ -2,16 +2,29 @@ use super::*;
 
 const VAULT: [u8; 16] = [3; 16];
 
+const KINDS: [SlotKind; 5] = [
+    SlotKind::Machine,
+    SlotKind::Hostname,
+    SlotKind::File,
+    SlotKind::Recovery,
+    SlotKind::Passphrase,
+];
+
+fn derived(kind: SlotKind) -> NewSlot {
+    let cost = (kind == SlotKind::Passphrase).then(|| KdfCost::new(8, 1).unwrap());
+    NewSlot::derive(kind, cost, b"secret").unwrap()
+}
+
 fn slot(kind: SlotKind) -> (VaultKey, SlotRow) {
     let vault_key = VaultKey::generate(VAULT);
     let details = SlotDetails { label: Some("here".to_owned()), created_at: Utc::now() };
-    let row = NewSlot::derive(kind, b"secret").row(1, &vault_key, &details);
+    let row = derived(kind).row(1, &vault_key, &details);
     (vault_key, row)
 }
 
 #[test]
 fn a_slot_opens_with_its_secret_only() {
-    for kind in [SlotKind::Machine, SlotKind::Hostname, SlotKind::File, SlotKind::Recovery] {
+    for kind in KINDS {
         let (vault_key, row) = slot(kind);
         let row = SlotRow::from_bytes(&row.key(), &row.to_bytes()).unwrap();
         let (_, opened) = row.open(&VAULT, b"secret").unwrap();
@@ -42,7 +55,7 @@ fn a_slot_of_another_vault_is_refused() {
 
 #[test]
 fn a_new_vault_key_is_wrapped_without_the_slots_secret_and_opens_with_it() {
-    for kind in [SlotKind::Machine, SlotKind::Hostname, SlotKind::File, SlotKind::Recovery] {
+    for kind in KINDS {
         let (old, row) = slot(kind);
         let (held, _) = row.open(&VAULT, b"secret").unwrap();
         let new = VaultKey::generate(VAULT);
@@ -85,6 +98,22 @@ fn nothing_is_wrapped_for_a_slot_without_a_usable_recipient_key() {
         assert!(row.rewrapped(&old, &new, None).is_err(), "{recipient:?}");
         assert!(row.rewrapped(&old, &new, Some(&held)).is_ok(), "its key is at hand");
     }
-    let other = NewSlot::derive(SlotKind::File, b"secret").slot_key(1);
+    let other = derived(SlotKind::File).slot_key(1);
     assert!(row.rewrapped(&old, &new, Some(&other)).is_err(), "another slot's key");
+}
+
+#[test]
+fn a_slot_with_an_absurd_cost_is_refused_unopened() {
+    let (_, row) = slot(SlotKind::Passphrase);
+    let refused = |parameters: &[u8], kind: SlotKind| {
+        let mut row = row.clone();
+        row.wire.parameters = parameters.to_vec();
+        row.wire.kind = kind.tag();
+        SlotRow::from_bytes(&row.key(), &row.to_bytes()).unwrap_err()
+    };
+    let mut absurd = row.wire.parameters.clone();
+    absurd[1..5].copy_from_slice(&u32::MAX.to_le_bytes());
+    assert_eq!(refused(&absurd, SlotKind::Passphrase), "its cost is beyond the limits");
+    refused(&[], SlotKind::Passphrase);
+    refused(&row.wire.parameters, SlotKind::File);
 }

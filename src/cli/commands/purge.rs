@@ -24,6 +24,7 @@ pub(super) fn run(context: &Context, args: PurgeArgs) -> Result<(), Failure> {
     let versions = vault.write(|transaction| transaction.purge(&id, what, condition))?;
     let forgotten = count(versions, "earlier version", "earlier versions");
     context.output.confirm(&match what {
+        Purge::All if versions == 0 => format!("purged {id}"),
         Purge::All => format!("purged {id} and {forgotten}"),
         Purge::History => format!("purged {forgotten} of {id}"),
     });
@@ -58,11 +59,17 @@ fn ask(
         let present = snapshot.find(id)?.map(|credential| credential.metadata.version);
         Ok((present, snapshot.history(id)?.len()))
     })?;
-    let earlier = count(earlier, "earlier version", "earlier versions");
+    let and = match earlier {
+        0 => String::new(),
+        number => format!(" and {}", count(number, "earlier version", "earlier versions")),
+    };
     let question = match (what, version) {
-        (Purge::History, _) => format!("Forget {earlier} of \"{id}\" for good?"),
-        (Purge::All, Some(_)) => format!("Forget \"{id}\" and {earlier} for good?"),
-        (Purge::All, None) => format!("Forget the removed \"{id}\" and {earlier} for good?"),
+        (Purge::History, _) => {
+            let earlier = count(earlier, "earlier version", "earlier versions");
+            format!("Forget {earlier} of \"{id}\" for good?")
+        }
+        (Purge::All, Some(_)) => format!("Forget \"{id}\"{and} for good?"),
+        (Purge::All, None) => format!("Forget the removed \"{id}\"{and} for good?"),
     };
     match prompt.confirm(&question, Answer::No)? {
         Answer::Yes => Ok(Condition::IfVersion(version.unwrap_or(0))),

@@ -55,6 +55,7 @@ pub use store::inside_store_call;
 pub use vault::fuzzing;
 pub use vault::{
     Backup, Checked, Compaction, Config, Damage, Event, HeldLease, Info, Lease, LockedVault, Lost,
-    Options, Overwrite, Progress, Purge, Query, Restored, Salvaged, Since, Snapshot, StateToken,
-    Transaction, Undone, Vault, VaultId, Verification, Watch, What,
+    Options, Overwrite, Progress, Purge, Query, Resealed, Restored, Rotated, RotationState,
+    Salvaged, Since, Snapshot, StateToken, Transaction, Undone, Vault, VaultId, Verification,
+    Watch, What,
 };

@@ -22,7 +22,7 @@ pub(crate) type RowKey = [u8; 20];
 pub(crate) type HistoryKey = [u8; 28];
 
 /// A row of `epochs`.
-#[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+#[derive(PartialEq, Eq, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 pub(crate) struct EpochRow {
     epoch: u32,
     root: [u8; 32],

@@ -10,6 +10,7 @@ mod notice;
 mod patience;
 mod redb;
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -79,6 +80,9 @@ impl Table {
 /// Called with each row's key and value.
 pub(crate) type Visit<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> Result<()>;
 
+/// Called with each row's key and value, as long as it goes on.
+pub(crate) type VisitWhile<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>>;
+
 /// Reads one committed state.
 pub(crate) trait ReadRows {
     /// The value of a row.
@@ -89,10 +93,26 @@ pub(crate) trait ReadRows {
     fn check_way(&self, table: Table, key: &[u8]) -> Result<()>;
 
     /// Key and value of the table's last row.
-    fn last_row(&self, table: Table) -> Result<Option<(Vec<u8>, Vec<u8>)>>;
+    #[cfg(test)]
+    fn last_row(&self, table: Table) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
+        let mut last = None;
+        let mut take = |key: &[u8], value: &[u8]| {
+            last = Some((key.to_vec(), value.to_vec()));
+            Ok(())
+        };
+        self.rows(table, &[], &mut take)?;
+        Ok(last)
+    }
+
+    /// Visits the rows whose keys begin with `prefix`, in the order of their keys, until the
+    /// visitor breaks off.
+    fn rows_while(&self, table: Table, prefix: &[u8], visit: VisitWhile<'_>) -> Result<()>;
 
     /// Visits all rows whose keys begin with `prefix`, in the order of their keys.
-    fn rows(&self, table: Table, prefix: &[u8], visit: Visit<'_>) -> Result<()>;
+    fn rows(&self, table: Table, prefix: &[u8], visit: Visit<'_>) -> Result<()> {
+        let go_on = |()| ControlFlow::Continue(());
+        self.rows_while(table, prefix, &mut |key, value| visit(key, value).map(go_on))
+    }
 }
 
 /// Changes rows; reads see the changes made so far.

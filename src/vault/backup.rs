@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use chrono::{SubsecRound, Utc};
+
 use super::header::{self, Intent};
 use super::unlocked::Unlocked;
 use super::verify::{self, Progress};
@@ -108,9 +110,13 @@ impl Vault {
     pub fn compact(&self, progress: Progress<'_>) -> Result<Compaction> {
         let read = || Error::io("read", self.path());
         let before = std::fs::metadata(self.path()).map_err(read())?.len();
+        let now = Utc::now().trunc_subsecs(6);
         self.store.hold(|rows| {
             header::check(rows, self.path(), Intent::Write)?;
-            let draft = store::build(self.path(), self.file_systems, |new| copy(rows, new))?;
+            let draft = store::build(self.path(), self.file_systems, |new| {
+                copy(rows, new)?;
+                self.note_scrubbed(new, now)
+            })?;
             verified(&draft, &self.keys, progress)?;
             draft.adopt(self.path())?;
             let after = draft.file().metadata().map_err(read())?.len();

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::Vault;
-use super::snapshot::{Snapshot, damaged, stored_record};
+use super::snapshot::{Snapshot, damaged};
 use super::transaction::Transaction;
 use crate::codec::HistoryRow;
 use crate::credential::{Credential, CredentialId, Earlier, Replacement};
@@ -66,8 +66,8 @@ impl Snapshot<'_> {
     ///
     /// [`Error::NotFound`] if the vault never had it; [`Error::Corrupt`] and [`Error::Io`].
     pub fn history(&self, id: &CredentialId) -> Result<Vec<Earlier>> {
-        let versions = self.kept_versions(id)?;
-        let rows = versions.into_iter().map(|version| self.earlier(id, version));
+        let (epoch, versions) = self.kept_versions(id)?;
+        let rows = versions.into_iter().map(|version| self.earlier(epoch, id, version));
         rows.map(|row| row.map(Earlier::from)).collect()
     }
 
@@ -82,22 +82,23 @@ impl Snapshot<'_> {
         if let Some(present) = present.filter(|present| present.metadata.version == version) {
             return Ok(present);
         }
-        if !self.kept_versions(id)?.contains(&version) {
-            return Err(not_kept(self.rows(), self.epoch(), id, version));
+        let (epoch, versions) = self.kept_versions(id)?;
+        if !versions.contains(&version) {
+            return Err(not_kept(self.rows(), epoch, id, version));
         }
-        Ok(self.earlier(id, version)?.credential)
+        Ok(self.earlier(epoch, id, version)?.credential)
     }
 
-    /// The versions that are kept, the newest first, no more than the limit says.
-    fn kept_versions(&self, id: &CredentialId) -> Result<Vec<u64>> {
-        if stored_record(self.rows(), self.epoch(), id)?.is_none() {
-            return Err(Error::NotFound { ids: vec![id.clone()] });
-        }
-        kept_versions(self.rows(), self.epoch(), id, self.config()?.history_keep)
+    /// The versions that are kept, the newest first, no more than the limit says, and the epoch
+    /// that they are in.
+    fn kept_versions(&self, id: &CredentialId) -> Result<(&EpochKeys, Vec<u64>)> {
+        let home = self.home(id)?.ok_or_else(|| Error::NotFound { ids: vec![id.clone()] })?;
+        let limit = self.config()?.history_keep;
+        Ok((home.epoch, kept_versions(self.rows(), home.epoch, id, limit)?))
     }
 
-    fn earlier(&self, id: &CredentialId, version: u64) -> Result<HistoryRow> {
-        read(self.rows(), self.keys().vault_key().vault(), self.epoch(), id, version)
+    fn earlier(&self, epoch: &EpochKeys, id: &CredentialId, version: u64) -> Result<HistoryRow> {
+        read(self.rows(), self.keys().vault_key().vault(), epoch, id, version)
     }
 }
 
@@ -112,6 +113,7 @@ impl Transaction<'_> {
     ) -> Result<()> {
         let limit = self.history_limit()?;
         let id = &credential.metadata.id;
+        self.bring(id)?;
         let new = self.epoch().history_key(id, credential.metadata.version);
         let (mut former, mut others, mut oldest) = (None, 0_usize, Vec::new());
         self.rows().rows(Table::History, &self.epoch().row_key(id), &mut |key, stored| {
@@ -151,6 +153,8 @@ impl Transaction<'_> {
         let limit = self.history_limit()?;
         let from = std::mem::replace(&mut credential.metadata.id, to.clone());
         let own = credential.metadata.version;
+        self.bring(&from)?;
+        self.bring(to)?;
         let there: BTreeSet<u64> = versions(self.rows(), self.epoch(), to)?.into_iter().collect();
         let mut moving: BTreeSet<u64> =
             versions(self.rows(), self.epoch(), &from)?.into_iter().collect();
@@ -185,6 +189,7 @@ impl Transaction<'_> {
     /// The versions that are kept, the newest first, no more than the limit says.
     pub(super) fn kept_versions(&mut self, id: &CredentialId) -> Result<Vec<u64>> {
         let limit = self.history_limit()?;
+        self.bring(id)?;
         kept_versions(self.rows(), self.epoch(), id, limit)
     }
 
@@ -194,6 +199,7 @@ impl Transaction<'_> {
 
     /// Drops all rows of this id; how many they were.
     pub(super) fn drop_history(&mut self, id: &CredentialId) -> Result<u64> {
+        self.bring(id)?;
         let versions = versions(self.rows(), self.epoch(), id)?;
         for version in &versions {
             let key = self.epoch().history_key(id, *version);

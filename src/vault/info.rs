@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 
 use super::manifest::Manifest;
+use super::rotate::RotationState;
 use super::settings::Settings;
 use super::{Vault, VaultId, header, slots};
 use crate::error::Result;
@@ -29,6 +30,8 @@ pub struct Info {
     pub generation: u64,
     /// The key slots with their labels.
     pub slots: Vec<Slot>,
+    /// How far a rotation is that is not complete.
+    pub rotation: RotationState,
     /// When the vault was made.
     pub created_at: DateTime<Utc>,
     /// When anything in it last changed.
@@ -59,6 +62,7 @@ impl Vault {
             let keys = self.keys.at(rows)?;
             let key = keys.vault_key();
             let manifest = Manifest::read(rows, key)?;
+            let settings = Settings::read(rows, key)?;
             Ok(Info {
                 path: self.path().to_owned(),
                 vault_id: self.id,
@@ -67,7 +71,8 @@ impl Vault {
                 earlier_versions: manifest.rows(Table::History),
                 generation: manifest.generation(),
                 slots: slots::read(rows, key)?,
-                created_at: Settings::read(rows, key)?.created_at()?,
+                rotation: RotationState::of(keys.epochs(), &manifest, &settings),
+                created_at: settings.created_at()?,
                 updated_at: manifest.changed_at()?,
             })
         })

@@ -8,7 +8,6 @@ use super::snapshot::open_index;
 use super::unlocked::StateKeys;
 use crate::credential::Metadata;
 use crate::error::{Error, Result};
-use crate::keys::EpochKeys;
 use crate::store::{ReadRows, Table};
 
 /// The longest pattern or text to search for, in bytes.
@@ -127,27 +126,31 @@ fn mentions(metadata: &Metadata, text: &str) -> bool {
 pub(super) fn list(
     rows: &dyn ReadRows,
     keys: &StateKeys,
-    epoch: &EpochKeys,
     manifest: &Manifest,
     query: &Query,
 ) -> Result<Vec<Metadata>> {
+    let (vault, epochs) = (keys.vault_key().vault(), keys.epochs());
+    epochs.check(manifest)?;
     let mut found = Vec::new();
-    let mut count = 0;
-    rows.rows(Table::Index, &epoch.prefix(), &mut |key, stored| {
-        let row = open_index(keys.vault_key().vault(), epoch, key, stored)?;
-        count += 1;
-        if query.matches(&row.metadata) {
-            found.push(row.metadata);
+    for epoch in epochs.all() {
+        let mut count = 0;
+        rows.rows(Table::Index, &epoch.prefix(), &mut |key, stored| {
+            let row = open_index(vault, epoch, key, stored)?;
+            count += 1;
+            if query.matches(&row.metadata) {
+                found.push(row.metadata);
+            }
+            Ok(())
+        })?;
+        let expected = manifest.total(epoch.epoch(), Table::Index).rows;
+        if count != expected {
+            let reason = format!("it has {count} rows, and there should be {expected}");
+            return Err(Error::corrupt("the index", reason));
         }
-        Ok(())
-    })?;
-    let expected = manifest.total(epoch.epoch(), Table::Index).rows;
-    if count != expected {
-        let reason = format!("it has {count} rows, and there should be {expected}");
-        return Err(Error::corrupt("the index", reason));
     }
     found.sort_unstable_by(|left, right| left.id.cmp(&right.id));
-    // A page out of order can hide a row from who changes it, and then there are two.
+    // A page out of order can hide a row from who changes it, and then there are two. Nor may
+    // one be in two epochs.
     if let Some(twice) = found.windows(2).find(|pair| pair[0].id == pair[1].id) {
         let reason = format!("it has two rows for \"{}\"", twice[0].id);
         return Err(Error::corrupt("the index", reason));

@@ -139,6 +139,11 @@ impl Manifest {
         found.map_or_else(Total::default, |(_, _, total)| *total)
     }
 
+    /// The epochs that have rows.
+    pub(crate) fn epochs(&self) -> impl Iterator<Item = u32> {
+        self.wire.totals.iter().map(|(epoch, _, _)| *epoch)
+    }
+
     /// The rows of a table in all epochs.
     pub(crate) fn rows(&self, table: Table) -> u64 {
         let of_table = self.wire.totals.iter().filter(|(_, own, _)| *own == table as u8);

@@ -4,6 +4,7 @@
 //! of a row, some on pages no longer in use, the highest counts; a row's index entry and the
 //! manifest tell what is missing.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -76,15 +77,15 @@ impl Vault {
                 (backup.store.read(|rows| backup.keys.vault_key(rows))?.again(), epochs)
             }
         };
-        let epoch = current_epoch(&vault_key, &epochs)?;
-        found.open_rows(damaged, &vault_key, &epoch.keys(vault_key.vault()))?;
+        let epochs = Epochs::open(&vault_key, &epochs)?;
+        found.open_rows(damaged, &vault_key, &epochs)?;
         if found.is_foreign(&vault_key) {
             let reason = "is a copy of another vault";
             return Err(Error::invalid("the vault that the keys are from", reason));
         }
-        found.promote_history(vault_key.vault(), &epoch.keys(vault_key.vault()));
-        let salvaged = found.report(&vault_key, &epoch.keys(vault_key.vault()));
-        found.write(new, options, &vault_key, &epoch, &new_key.slot()?)?;
+        found.promote_history(vault_key.vault(), &epochs);
+        let salvaged = found.report(&vault_key, &epochs);
+        found.write(new, options, &vault_key, &epochs, &new_key.slot()?)?;
         Ok(salvaged)
     }
 
@@ -109,12 +110,61 @@ struct Found {
     epochs: Vec<(Vec<u8>, Vec<u8>)>,
     manifests: Vec<Vec<u8>>,
     settings: Vec<Vec<u8>>,
-    /// The stored record of the highest version.
-    records: BTreeMap<RowKey, (RecordRow, Vec<u8>)>,
+    /// The record of the highest version, by its row key in the current epoch.
+    records: BTreeMap<RowKey, Kept>,
+    /// The index row of the highest version, by the same key.
     index: BTreeMap<RowKey, IndexRow>,
-    history: BTreeMap<HistoryKey, (HistoryRow, Vec<u8>)>,
+    /// The earlier versions, by their key in the current epoch.
+    history: BTreeMap<HistoryKey, Earlier>,
     /// The credentials whose newest version left is an earlier one, and which it is.
     promoted: Vec<(CredentialId, u64)>,
+}
+
+/// An earlier version that was found, which of the epochs it is sealed under, and its stored bytes.
+type Earlier = (HistoryRow, usize, Vec<u8>);
+
+/// A record that was found.
+struct Kept {
+    row: RecordRow,
+    /// Which of the epochs it is sealed under.
+    epoch: usize,
+    key: RowKey,
+    stored: Vec<u8>,
+}
+
+/// The keys of all epochs whose rows may be left, the current one last: a rotation leaves old
+/// ones on pages no longer in use.
+struct Epochs {
+    current: EpochRow,
+    keys: Vec<EpochKeys>,
+}
+
+impl Epochs {
+    /// Those of the stored rows that open.
+    fn open(key: &VaultKey, stored: &[(Vec<u8>, Vec<u8>)]) -> Result<Self> {
+        let opened = stored.iter().filter_map(|(row, token)| EpochRow::open(key, row, token).ok());
+        let mut rows: Vec<EpochRow> = opened.collect();
+        rows.sort_by_key(EpochRow::key);
+        rows.dedup();
+        let keys = rows.iter().map(|row| row.keys(key.vault())).collect();
+        let lost = || Error::corrupt("the table of epochs", "no page with an epoch's key is left");
+        Ok(Self { current: rows.pop().ok_or_else(lost)?, keys })
+    }
+
+    /// Those that a row with this key may belong to, by their place.
+    fn of_row(&self, key: &[u8]) -> impl Iterator<Item = (usize, &EpochKeys)> {
+        let all = self.keys.iter().enumerate();
+        all.filter(|(_, epoch)| key.starts_with(&epoch.prefix()))
+    }
+
+    fn is_current(&self, place: usize) -> bool {
+        place + 1 == self.keys.len()
+    }
+
+    /// The current one: there is always one.
+    fn current(&self) -> &EpochKeys {
+        &self.keys[self.keys.len() - 1]
+    }
 }
 
 impl Found {
@@ -163,35 +213,44 @@ impl Found {
     }
 
     /// The credentials: of each the highest version that opens.
-    fn open_rows(&mut self, damaged: &Path, key: &VaultKey, epoch: &EpochKeys) -> Result<()> {
+    fn open_rows(&mut self, damaged: &Path, key: &VaultKey, epochs: &Epochs) -> Result<()> {
         store::scan(damaged, &mut |row_key, stored| {
-            if !row_key.starts_with(&epoch.prefix()) {
-                return Ok(());
-            }
-            if let Ok(history_key) = HistoryKey::try_from(row_key)
-                && let Ok(row) = history::open(key.vault(), epoch, row_key, stored)
-            {
-                self.history.insert(history_key, (row, stored.to_vec()));
-            }
-            let Ok(row_key) = RowKey::try_from(row_key) else { return Ok(()) };
-            if let Some(plaintext) = epoch.records.open(stored) {
-                let row = RecordRow::decode(key.vault(), &plaintext).ok();
-                let row = row.filter(|row| epoch.row_key(&row.id) == row_key);
-                let known = self.records.get(&row_key).map_or(0, |(row, _)| row.version);
-                // A tombstone has the version of what it replaced, and comes after it.
-                if let Some(row) = row
-                    && (row.version > known || (row.version == known && !row.is_live()))
-                {
-                    self.records.insert(row_key, (row, stored.to_vec()));
+            for (place, epoch) in epochs.of_row(row_key) {
+                if let Ok(row) = history::open(key.vault(), epoch, row_key, stored) {
+                    let current_key = epochs.current().history_key(row.id(), row.version());
+                    let known = self.history.get(&current_key).map(|(_, place, _)| *place);
+                    if known.is_none_or(|known| place > known) {
+                        self.history.insert(current_key, (row, place, stored.to_vec()));
+                    }
                 }
-            } else if let Ok(row) = open_index(key.vault(), epoch, &row_key, stored) {
-                let known = self.index.get(&row_key).map_or(0, |row| row.metadata.version);
-                if row.metadata.version > known {
-                    self.index.insert(row_key, row);
+                let Ok(row_key) = RowKey::try_from(row_key) else { continue };
+                if let Some(plaintext) = epoch.records.open(stored) {
+                    let row = RecordRow::decode(key.vault(), &plaintext).ok();
+                    if let Some(row) = row.filter(|row| epoch.row_key(&row.id) == row_key) {
+                        let stored = stored.to_vec();
+                        self.keep(epochs, Kept { row, epoch: place, key: row_key, stored });
+                    }
+                } else if let Ok(row) = open_index(key.vault(), epoch, &row_key, stored) {
+                    let current_key = epochs.current().row_key(&row.metadata.id);
+                    let known = self.index.get(&current_key).map_or(0, |row| row.metadata.version);
+                    if row.metadata.version > known {
+                        self.index.insert(current_key, row);
+                    }
                 }
             }
             Ok(())
         })
+    }
+
+    /// Takes a record in, if it comes after the one that is known. A tombstone has the version of
+    /// what it replaced, and comes after it; and the same row comes in a newer epoch later.
+    fn keep(&mut self, epochs: &Epochs, found: Kept) {
+        let order = |kept: &Kept| (kept.row.version, !kept.row.is_live(), kept.epoch);
+        let current_key = epochs.current().row_key(&found.row.id);
+        let known = self.records.get(&current_key);
+        if known.is_none_or(|known| order(&found) > order(known)) {
+            self.records.insert(current_key, found);
+        }
     }
 
     /// Whether the file is that of another vault than the key: it says so, and nothing in it
@@ -206,14 +265,15 @@ impl Found {
 
     /// Where an earlier version is newer than the record that is left, if one is, it takes the
     /// record's place: what replaced it is lost, unless that was a removal.
-    fn promote_history(&mut self, vault: &[u8; 16], epoch: &EpochKeys) {
+    fn promote_history(&mut self, vault: &[u8; 16], epochs: &Epochs) {
+        let epoch = epochs.current();
         // In the order of the versions: the newest of each credential comes last.
         let newest: BTreeMap<RowKey, HistoryKey> =
-            self.history.iter().map(|(key, (row, _))| (epoch.row_key(row.id()), *key)).collect();
+            self.history.iter().map(|(key, (row, ..))| (epoch.row_key(row.id()), *key)).collect();
         for (row_key, history_key) in newest {
-            let Some((row, _)) = self.history.get(&history_key) else { continue };
+            let Some((row, ..)) = self.history.get(&history_key) else { continue };
             let (id, uid, version) = (row.id().clone(), row.uid, row.version());
-            let known = self.records.get(&row_key).map(|(record, _)| record);
+            let known = self.records.get(&row_key).map(|kept| &kept.row);
             if known.is_some_and(|known| {
                 known.version > version || (known.version == version && !known.is_live())
             }) {
@@ -230,20 +290,22 @@ impl Found {
                 self.history.remove(&history_key);
             }
             let stored = epoch.records.seal(&record.encode(vault));
-            self.records.insert(row_key, (record, stored));
+            let current = epochs.keys.len() - 1;
+            let kept = Kept { row: record, epoch: current, key: row_key, stored };
+            self.records.insert(row_key, kept);
         }
     }
 
     /// What is missing or older than it was.
-    fn report(&self, key: &VaultKey, epoch: &EpochKeys) -> Salvaged {
-        let live = self.records.values().filter(|(row, _)| row.is_live()).count() as u64;
+    fn report(&self, key: &VaultKey, epochs: &Epochs) -> Salvaged {
+        let live = self.records.values().filter(|kept| kept.row.is_live()).count() as u64;
         let mut lost = Vec::new();
         let mut absent = 0;
         for (row_key, index) in &self.index {
             let newest = index.metadata.version;
             let reason = match self.records.get(row_key) {
-                Some((row, _)) if row.version >= newest => continue,
-                Some((row, _)) if row.is_live() => {
+                Some(Kept { row, .. }) if row.version >= newest => continue,
+                Some(Kept { row, .. }) if row.is_live() => {
                     format!("version {newest} is lost, version {} is there instead", row.version)
                 }
                 _ => {
@@ -273,8 +335,7 @@ impl Found {
                 let reason = format!("{} more are lost whose ids are not known", expected - known);
                 lost.push(Lost { id: None, reason });
             }
-            let total = manifest.total(epoch.epoch(), Table::Records);
-            if lost.is_empty() && self.total(epoch) != total {
+            if lost.is_empty() && !self.agrees(&manifest, epochs) {
                 let reason = "some are older than they were, or were removed before: what is there \
                               is not what was last written";
                 lost.push(Lost { id: None, reason: reason.to_owned() });
@@ -290,14 +351,18 @@ impl Found {
         Salvaged { recovered: live, lost }
     }
 
-    /// What the manifest would say of the records that were found.
-    fn total(&self, epoch: &EpochKeys) -> Total {
-        let mut total = Total::default();
-        for (row_key, (_, stored)) in &self.records {
+    /// Whether the records that were found are those that the manifest sums up.
+    fn agrees(&self, manifest: &Manifest, epochs: &Epochs) -> bool {
+        let mut totals = BTreeMap::<u32, Total>::new();
+        for kept in self.records.values() {
+            let epoch = &epochs.keys[kept.epoch];
+            let total = totals.entry(epoch.epoch()).or_default();
             total.rows += 1;
-            total.sum.add(&epoch.row_mac(Table::Records.name(), row_key, stored));
+            total.sum.add(&epoch.row_mac(Table::Records.name(), &kept.key, &kept.stored));
         }
-        total
+        let of_manifest = manifest.epochs().map(|epoch| (epoch, Total::default()));
+        let numbers: BTreeMap<u32, Total> = of_manifest.chain(totals).collect();
+        numbers.into_iter().all(|(epoch, total)| total == manifest.total(epoch, Table::Records))
     }
 
     fn last_manifest(&self, key: &VaultKey) -> Option<Manifest> {
@@ -310,11 +375,11 @@ impl Found {
         new: &Path,
         options: &Options,
         key: &VaultKey,
-        epoch: &EpochRow,
+        epochs: &Epochs,
         new_slot: &NewSlot,
     ) -> Result<()> {
         let now = Utc::now().trunc_subsecs(6);
-        let keys = epoch.keys(key.vault());
+        let (epoch, keys) = (&epochs.current, epochs.current());
         let old = self.settings.iter().find_map(|token| Settings::open(token, key).ok());
         let settings = old.map_or_else(|| Settings::new(now), Settings::reincarnated);
         let keep = Config::of(&settings)?.history_keep;
@@ -329,20 +394,30 @@ impl Found {
             rows.row(Table::Index, &[])?;
             rows.row(Table::Records, &[])?;
             rows.row(Table::History, &[])?;
-            for (row_key, (row, stored)) in &self.records {
-                manifest.replace(&keys, Table::Records, row_key, (None, Some(stored)))?;
-                rows.put(Table::Records, row_key, stored)?;
+            for (row_key, Kept { row, epoch, stored, .. }) in &self.records {
+                let stored = if epochs.is_current(*epoch) {
+                    Cow::Borrowed(stored)
+                } else {
+                    Cow::Owned(keys.records.seal(&row.encode(key.vault())))
+                };
+                manifest.replace(keys, Table::Records, row_key, (None, Some(&stored)))?;
+                rows.put(Table::Records, row_key, &stored)?;
                 if let RecordState::Live(credential) = &row.state {
                     let index = IndexRow { uid: row.uid, metadata: credential.metadata.clone() };
                     let sealed = keys.index.seal(&index.encode(key.vault()));
-                    manifest.replace(&keys, Table::Index, row_key, (None, Some(&sealed)))?;
+                    manifest.replace(keys, Table::Index, row_key, (None, Some(&sealed)))?;
                     rows.put(Table::Index, row_key, &sealed)?;
                 }
             }
             // Rows of versions that were dropped are found too: no change would drop them again.
-            for (history_key, stored) in self.newest_history(keep) {
-                manifest.replace(&keys, Table::History, history_key, (None, Some(stored)))?;
-                rows.put(Table::History, history_key, stored)?;
+            for (history_key, (row, epoch, stored)) in self.newest_history(keep) {
+                let stored = if epochs.is_current(*epoch) {
+                    Cow::Borrowed(stored)
+                } else {
+                    Cow::Owned(keys.history.seal(&row.encode(key.vault())))
+                };
+                manifest.replace(keys, Table::History, history_key, (None, Some(&stored)))?;
+                rows.put(Table::History, history_key, &stored)?;
             }
             manifest.renew_fixed(rows, key)?;
             manifest.write(rows, key, now)
@@ -350,27 +425,19 @@ impl Found {
     }
 
     /// The newest so many earlier versions of each credential, in the order of their keys.
-    fn newest_history(&self, keep: usize) -> Vec<(&HistoryKey, &Vec<u8>)> {
+    fn newest_history(&self, keep: usize) -> Vec<(&HistoryKey, &Earlier)> {
         let mut newest = Vec::new();
         let (mut credential, mut count) = (None, 0);
-        for (key, (_, stored)) in self.history.iter().rev() {
+        for (key, found) in self.history.iter().rev() {
             if credential != Some(&key[..20]) {
                 (credential, count) = (Some(&key[..20]), 0);
             }
             count += 1;
             if count <= keep {
-                newest.push((key, stored));
+                newest.push((key, found));
             }
         }
         newest.reverse();
         newest
     }
-}
-
-/// The highest epoch that opens.
-fn current_epoch(key: &VaultKey, stored: &[(Vec<u8>, Vec<u8>)]) -> Result<EpochRow> {
-    let opened = stored.iter().filter_map(|(row, token)| EpochRow::open(key, row, token).ok());
-    opened
-        .max_by_key(EpochRow::key)
-        .ok_or_else(|| Error::corrupt("the table of epochs", "no page with an epoch's key is left"))
 }

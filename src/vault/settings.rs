@@ -12,6 +12,10 @@ use crate::store::{ReadRows, Table};
 /// The row's key in the table.
 pub(super) const KEY: &[u8] = b"settings";
 
+/// The entry that says what a rotation has still to do, and its only value.
+const ROTATION_SCRUB: &str = "rotation.scrub";
+const PENDING: &str = "pending";
+
 /// Vault-wide settings.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Settings {
@@ -20,6 +24,13 @@ pub(super) struct Settings {
     created_at: i64,
     /// Names and values, sorted by name.
     entries: Vec<(String, String)>,
+}
+
+/// Whether something is still to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pending {
+    Yes,
+    No,
 }
 
 impl Settings {
@@ -58,9 +69,10 @@ impl Settings {
         &self.incarnation
     }
 
-    /// The same settings for a vault that begins a new life.
+    /// The same settings for a vault that begins a new life, in a new file.
     pub(super) fn reincarnated(mut self) -> Self {
         self.incarnation = *random();
+        self.set_scrub_pending(Pending::No);
         self
     }
 
@@ -77,6 +89,16 @@ impl Settings {
             self.entries.push((name.to_owned(), value));
             self.entries.sort_unstable();
         }
+    }
+
+    /// Whether the file may still hold rows of an epoch that is no more.
+    pub(super) fn scrub_pending(&self) -> Pending {
+        if self.entry(ROTATION_SCRUB).is_some() { Pending::Yes } else { Pending::No }
+    }
+
+    /// Notes whether the file may still hold rows of an epoch that is no more.
+    pub(super) fn set_scrub_pending(&mut self, pending: Pending) {
+        self.enter(ROTATION_SCRUB, (pending == Pending::Yes).then(|| PENDING.to_owned()));
     }
 
     pub(super) fn created_at(&self) -> Result<DateTime<Utc>> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::cache::Cache;
+use super::epochs::Home;
 use super::list::{self, Query};
 use super::manifest::Manifest;
 use super::unlocked::{StateKeys, Unlocked};
@@ -10,13 +11,12 @@ use crate::codec::{IndexRow, RecordRow, RecordState};
 use crate::credential::{Credential, CredentialId, Metadata};
 use crate::error::{Error, Result};
 use crate::keys::EpochKeys;
-use crate::store::{ReadRows, Table};
+use crate::store::ReadRows;
 
 /// One committed state of a vault, to read from several times.
 pub struct Snapshot<'a> {
     rows: &'a dyn ReadRows,
     keys: Arc<StateKeys>,
-    epoch: Arc<EpochKeys>,
     cache: &'a Cache,
 }
 
@@ -26,9 +26,7 @@ impl<'a> Snapshot<'a> {
         keys: &'a Unlocked,
         cache: &'a Cache,
     ) -> Result<Self> {
-        let keys = keys.at(rows)?;
-        let epoch = Arc::clone(keys.epoch());
-        Ok(Self { rows, keys, epoch, cache })
+        Ok(Self { rows, keys: keys.at(rows)?, cache })
     }
 
     pub(super) fn rows(&self) -> &dyn ReadRows {
@@ -39,24 +37,19 @@ impl<'a> Snapshot<'a> {
         &self.keys
     }
 
-    pub(super) fn epoch(&self) -> &EpochKeys {
-        &self.epoch
-    }
-
     /// The credential of this id, if there is one.
     ///
     /// # Errors
     ///
     /// [`Error::Corrupt`] and [`Error::Io`].
     pub fn find(&self, id: &CredentialId) -> Result<Option<Credential>> {
-        let key = self.epoch.row_key(id);
-        let Some(stored) = stored_record(self.rows, &self.epoch, id)? else { return Ok(None) };
-        if let Some(credential) = self.cache.find(&key, &stored) {
+        let Some(home) = self.home(id)? else { return Ok(None) };
+        if let Some(credential) = self.cache.find(&home.key, &home.stored) {
             return Ok(Some(credential));
         }
-        let row = open_record(&self.keys, &self.epoch, id, &stored)?;
+        let row = open_record(self.keys.vault_key().vault(), id, &home)?;
         let RecordState::Live(credential) = row.state else { return Ok(None) };
-        self.cache.keep(key, stored, &credential);
+        self.cache.keep(home.key, home.stored, &credential);
         Ok(Some(*credential))
     }
 
@@ -94,39 +87,30 @@ impl<'a> Snapshot<'a> {
     /// [`Error::Corrupt`], also if rows are missing, and [`Error::Io`].
     pub fn list(&self, query: &Query) -> Result<Vec<Metadata>> {
         let manifest = Manifest::read(self.rows, self.keys.vault_key())?;
-        list::list(self.rows, &self.keys, &self.epoch, &manifest, query)
+        list::list(self.rows, &self.keys, &manifest, query)
     }
-}
 
-/// The stored bytes of this id's record. Where there are none there must be none in the index
-/// either, and no damage that hides them.
-pub(super) fn stored_record(
-    rows: &dyn ReadRows,
-    epoch: &EpochKeys,
-    id: &CredentialId,
-) -> Result<Option<Vec<u8>>> {
-    let key = epoch.row_key(id);
-    let stored = rows.row(Table::Records, &key)?;
-    if stored.is_none() {
-        if rows.row(Table::Index, &key)?.is_some() {
-            return Err(damaged(id, "its record is missing"));
+    /// Where the rows of this id are, if it has any.
+    pub(super) fn home(&self, id: &CredentialId) -> Result<Option<Home<'_>>> {
+        let epochs = self.keys.epochs();
+        let home = epochs.home(self.rows, id)?;
+        if home.is_none() {
+            // Unless somebody took the epoch away that it is in.
+            epochs.check(&Manifest::read(self.rows, self.keys.vault_key())?)?;
         }
-        rows.check_way(Table::Records, &key)?;
+        Ok(home)
     }
-    Ok(stored)
 }
 
 /// Opens a stored record and checks that it is this id's.
 pub(super) fn open_record(
-    keys: &StateKeys,
-    epoch: &EpochKeys,
+    vault: &[u8; 16],
     id: &CredentialId,
-    stored: &[u8],
+    home: &Home<'_>,
 ) -> Result<RecordRow> {
     let plaintext =
-        epoch.records.open(stored).ok_or_else(|| damaged(id, "wrong key or altered"))?;
-    let row = RecordRow::decode(keys.vault_key().vault(), &plaintext)
-        .map_err(|reason| damaged(id, reason))?;
+        home.epoch.records.open(&home.stored).ok_or_else(|| damaged(id, "wrong key or altered"))?;
+    let row = RecordRow::decode(vault, &plaintext).map_err(|reason| damaged(id, reason))?;
     if row.id != *id {
         return Err(damaged(id, "its record is that of another id"));
     }

@@ -19,7 +19,7 @@ fn id(text: &str) -> CredentialId {
 
 fn row(vault: &Vault, table: Table, of: &str) -> ([u8; 20], Vec<u8>) {
     let found = vault.store.read(|rows| {
-        let key = vault.keys.at(rows)?.epoch().row_key(&id(of));
+        let key = vault.keys.at(rows)?.epochs().current().row_key(&id(of));
         Ok((key, rows.row(table, &key)?.unwrap()))
     });
     found.unwrap()

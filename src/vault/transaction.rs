@@ -9,8 +9,9 @@ use super::config::Config;
 use super::header::{self, Intent};
 use super::list::{self, Query};
 use super::manifest::Manifest;
+use super::mover::Mover;
 use super::settings::Settings;
-use super::snapshot::{damaged, open_record, stored_record};
+use super::snapshot::{damaged, open_record};
 use super::unlocked::{StateKeys, Unlocked};
 use crate::codec::{IndexRow, RecordRow, RecordState};
 use crate::credential::{
@@ -25,7 +26,6 @@ use crate::store::{ReadRows, Table, WriteRows};
 pub struct Transaction<'a> {
     rows: &'a mut dyn WriteRows,
     keys: Arc<StateKeys>,
-    epoch: Arc<EpochKeys>,
     manifest: Manifest,
     now: DateTime<Utc>,
     /// How many earlier versions are kept, once it was read.
@@ -42,9 +42,9 @@ impl<'a> Transaction<'a> {
     ) -> Result<Self> {
         header::check(rows, path, Intent::Write)?;
         let keys = keys.at(rows)?;
-        let epoch = Arc::clone(keys.epoch());
         let manifest = Manifest::read(rows, keys.vault_key())?;
-        Ok(Self { rows, keys, epoch, manifest, now, history_limit: None, changed: false })
+        keys.epochs().check(&manifest)?;
+        Ok(Self { rows, keys, manifest, now, history_limit: None, changed: false })
     }
 
     /// The credential of this id, if there is one.
@@ -75,7 +75,7 @@ impl<'a> Transaction<'a> {
     /// [`Error::Corrupt`], also if rows are missing, and [`Error::Io`].
     pub fn list(&self, query: &Query) -> Result<Vec<Metadata>> {
         let rows: &dyn ReadRows = self.rows;
-        list::list(rows, &self.keys, &self.epoch, &self.manifest, query)
+        list::list(rows, &self.keys, &self.manifest, query)
     }
 
     /// Adds or updates a credential on a condition. An error of the first three kinds leaves the
@@ -148,9 +148,10 @@ impl<'a> Transaction<'a> {
 
     /// Replaces the credential of a row by a tombstone.
     pub(super) fn bury(&mut self, row: RecordRow) -> Result<()> {
-        let key = self.epoch.row_key(&row.id);
+        self.bring(&row.id)?;
+        let key = self.epoch().row_key(&row.id);
         let tombstone = RecordRow { state: RecordState::Removed { at: self.now }, ..row };
-        let record = self.epoch.records.seal(&tombstone.encode(self.vault()));
+        let record = self.epoch().records.seal(&tombstone.encode(self.vault()));
         self.replace(Table::Records, &key, Some(&record))?;
         self.replace(Table::Index, &key, None)
     }
@@ -158,24 +159,31 @@ impl<'a> Transaction<'a> {
     pub(super) fn put(&mut self, uid: [u8; 16], credential: Credential) -> Result<()> {
         let metadata = credential.metadata.clone();
         let id = metadata.id.clone();
+        self.bring(&id)?;
         let version = metadata.version;
         let index = IndexRow { uid, metadata };
         let state = RecordState::Live(Box::new(credential));
-        let key = self.epoch.row_key(&id);
+        let key = self.epoch().row_key(&id);
         let record = RecordRow { id, uid, version, state };
-        let record = self.epoch.records.seal(&record.encode(self.vault()));
-        let index = self.epoch.index.seal(&index.encode(self.vault()));
+        let record = self.epoch().records.seal(&record.encode(self.vault()));
+        let index = self.epoch().index.seal(&index.encode(self.vault()));
         self.replace(Table::Records, &key, Some(&record))?;
         self.replace(Table::Index, &key, Some(&index))
     }
 
-    /// Changes one row and the manifest with it.
+    /// Moves a credential's rows to the current epoch, if they are still in the older one. Comes
+    /// before each change of them: all that is written is written there.
+    pub(super) fn bring(&mut self, id: &CredentialId) -> Result<()> {
+        Mover::new(self.rows, &self.keys, &mut self.manifest).bring(id)
+    }
+
+    /// Changes one row of the current epoch and the manifest with it.
     pub(super) fn replace(&mut self, table: Table, key: &[u8], new: Option<&[u8]>) -> Result<()> {
         let old = self.rows.row(table, key)?;
         self.exchange(table, key, (old.as_deref(), new))
     }
 
-    /// Changes one row, whose stored bytes are known, and the manifest with it; `None` stands for
+    /// Changes one row of it, whose stored bytes are known, and the manifest with it; `None` stands for
     /// no row.
     pub(super) fn exchange(
         &mut self,
@@ -183,7 +191,7 @@ impl<'a> Transaction<'a> {
         key: &[u8],
         (old, new): (Option<&[u8]>, Option<&[u8]>),
     ) -> Result<()> {
-        self.manifest.replace(&self.epoch, table, key, (old, new))?;
+        self.manifest.replace(self.keys.epochs().current(), table, key, (old, new))?;
         self.changed = true;
         match new {
             Some(value) => self.rows.put(table, key, value),
@@ -193,10 +201,10 @@ impl<'a> Transaction<'a> {
 
     pub(super) fn record(&self, id: &CredentialId) -> Result<Option<RecordRow>> {
         let rows: &dyn ReadRows = self.rows;
-        let Some(stored) = stored_record(rows, &self.epoch, id)? else { return Ok(None) };
-        let row = open_record(&self.keys, &self.epoch, id, &stored)?;
+        let Some(home) = self.keys.epochs().home(rows, id)? else { return Ok(None) };
+        let row = open_record(self.vault(), id, &home)?;
         // Changing one of two that disagree would leave a row that nobody finds, or two.
-        let is_listed = rows.row(Table::Index, &self.epoch.row_key(id))?.is_some();
+        let is_listed = rows.row(Table::Index, &home.key)?.is_some();
         if is_listed != row.is_live() {
             return Err(damaged(id, "record and index disagree"));
         }
@@ -207,8 +215,9 @@ impl<'a> Transaction<'a> {
         self.rows
     }
 
+    /// The epoch that is written in.
     pub(super) fn epoch(&self) -> &EpochKeys {
-        &self.epoch
+        self.keys.epochs().current()
     }
 
     /// How many earlier versions of each credential are kept.

@@ -8,14 +8,11 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::epochs::{Epochs, StoredEpochs, WRONG_KEY};
 use super::locked::slot_rows;
-use crate::codec::Malformed;
 use crate::error::{Attempt, Error, Result};
-use crate::keys::{EpochKeys, EpochRow, SlotFailure, SlotKey, VaultKey};
-use crate::store::{ReadRows, Table};
-
-/// Why an epoch's row does not open, if it may be for want of the right vault key.
-const WRONG_KEY: Malformed = "wrong key or altered";
+use crate::keys::{SlotFailure, SlotKey, VaultKey};
+use crate::store::ReadRows;
 
 /// What opens a vault, in whichever state it is read.
 #[derive(Debug)]
@@ -34,10 +31,10 @@ struct Held {
 /// The keys of one committed state.
 #[derive(Debug)]
 pub(super) struct StateKeys {
-    /// The stored row of the epoch that the keys came from: while it is the same, so are they.
-    stored: (Vec<u8>, Vec<u8>),
+    /// The stored rows of the epochs: while they are the same, so are the keys.
+    stored: StoredEpochs,
     vault_key: Arc<VaultKey>,
-    epoch: Arc<EpochKeys>,
+    epochs: Epochs,
 }
 
 impl StateKeys {
@@ -45,15 +42,14 @@ impl StateKeys {
         &self.vault_key
     }
 
-    /// The keys of the current epoch: the last one of the table.
-    pub(super) fn epoch(&self) -> &Arc<EpochKeys> {
-        &self.epoch
+    pub(super) fn epochs(&self) -> &Epochs {
+        &self.epochs
     }
 }
 
 impl Unlocked {
     /// Holds the key of a slot and the vault key that it unwrapped, after checking that they open
-    /// the vault's current epoch.
+    /// the vault's epochs.
     ///
     /// # Errors
     ///
@@ -77,23 +73,21 @@ impl Unlocked {
     /// [`Error::Locked`] if the vault's key was changed since this handle was unlocked and its
     /// slot does not open any more, and [`Error::Corrupt`].
     pub(super) fn at(&self, rows: &dyn ReadRows) -> Result<Arc<StateKeys>> {
-        let stored = rows.last_row(Table::Epochs)?.ok_or_else(|| damaged("there is no epoch"))?;
+        let stored = Epochs::stored(rows)?;
         let mut held = self.held.lock();
         if let Some(current) = held.current.as_ref().filter(|current| current.stored == stored) {
             return Ok(Arc::clone(current));
         }
-        let (vault_key, row) = match EpochRow::open(&held.vault_key, &stored.0, &stored.1) {
-            Ok(row) => (Arc::clone(&held.vault_key), row),
-            Err(WRONG_KEY) => {
-                let vault_key = Arc::new(self.unwrap_again(rows, &held.vault_key)?);
-                let row = EpochRow::open(&vault_key, &stored.0, &stored.1).map_err(damaged)?;
-                (vault_key, row)
-            }
-            Err(reason) => return Err(damaged(reason)),
+        let opened = Epochs::open(&stored, &held.vault_key).map_err(epochs_damaged)?;
+        let (vault_key, epochs) = if let Some(epochs) = opened {
+            (Arc::clone(&held.vault_key), epochs)
+        } else {
+            let vault_key = Arc::new(self.unwrap_again(rows, &held.vault_key)?);
+            let opened = Epochs::open(&stored, &vault_key).map_err(epochs_damaged)?;
+            (vault_key, opened.ok_or_else(|| epochs_damaged(WRONG_KEY))?)
         };
-        let epoch = Arc::new(row.keys(vault_key.vault()));
         held.vault_key = Arc::clone(&vault_key);
-        let current = Arc::new(StateKeys { stored, vault_key, epoch });
+        let current = Arc::new(StateKeys { stored, vault_key, epochs });
         held.current = Some(Arc::clone(&current));
         Ok(current)
     }
@@ -135,8 +129,8 @@ impl Unlocked {
     }
 }
 
-fn damaged(reason: &str) -> Error {
-    Error::corrupt("the row of the current epoch", reason)
+fn epochs_damaged(reason: &str) -> Error {
+    Error::corrupt("the row of an epoch", reason)
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use crate::credential::{Credential, CredentialId, Edit, Patch, Replacement};
 use crate::error::Result;
 use crate::keys::{EpochKeys, EpochRow, VaultKey};
 use crate::seal::Sealer;
-use crate::store::{ReadRows, Table, Visit, WriteRows};
+use crate::store::{ReadRows, Table, VisitWhile, WriteRows};
 
 use self::fresh::{Fresh, numbers};
 use self::slots::{DETAILS, SLOTS};
@@ -115,15 +115,13 @@ impl ReadRows for Rows {
         Ok(())
     }
 
-    fn last_row(&self, table: Table) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
-        let mut rows = self.0.iter().filter(|((own, _), _)| *own == table);
-        Ok(rows.next_back().map(|((_, key), value)| (key.clone(), value.clone())))
-    }
-
-    fn rows(&self, table: Table, prefix: &[u8], visit: Visit<'_>) -> Result<()> {
-        let rows = self.0.iter().filter(|((own, _), _)| *own == table);
-        let mut rows = rows.filter(|((_, key), _)| key.starts_with(prefix));
-        rows.try_for_each(|((_, key), value)| visit(key, value))
+    fn rows_while(&self, table: Table, prefix: &[u8], visit: VisitWhile<'_>) -> Result<()> {
+        for ((own, key), value) in &self.0 {
+            if *own == table && key.starts_with(prefix) && visit(key, value)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::epochs;
 use super::header::{self, Intent};
 use super::history;
 use super::manifest::{Manifest, Sum, Total};
@@ -274,7 +275,10 @@ impl Pass<'_> {
             Ok(())
         });
         self.kept("epochs", read);
-        let mut seen = [0; Table::OF_EPOCHS.len()];
+        if stored.len() > epochs::MOST {
+            self.damage("epochs", None, "there are more than two");
+        }
+        let mut opened = Vec::new();
         for (key, token) in stored {
             self.checked.epochs += 1;
             let row = match EpochRow::open(vault_key, &key, &token) {
@@ -284,39 +288,41 @@ impl Pass<'_> {
                     continue;
                 }
             };
-            let epoch = row.keys(vault_key.vault());
-            for (position, table) in Table::OF_EPOCHS.into_iter().enumerate() {
-                let total = self.table(&epoch, table);
-                seen[position] += total.rows;
+            opened.push(row.keys(vault_key.vault()));
+        }
+        for table in Table::OF_EPOCHS {
+            let mut seen = 0;
+            for (place, epoch) in opened.iter().enumerate() {
+                let total = self.table(epoch, &opened[place + 1..], table);
+                seen += total.rows;
                 let expected = manifest.map(|manifest| manifest.total(epoch.epoch(), table));
                 if expected.is_some_and(|expected| expected != total) {
                     let reason = "its rows are not those that were last written";
                     self.damage(table.name(), None, reason);
                 }
             }
-        }
-        for (position, table) in Table::OF_EPOCHS.into_iter().enumerate() {
             let mut count = 0;
             let read = rows.rows(table, &[], &mut |_, _| {
                 count += 1;
                 Ok(())
             });
             self.kept(table.name(), read);
-            if count != seen[position] {
+            if count != seen {
                 self.damage(table.name(), None, "it has rows of an epoch that does not exist");
             }
         }
     }
 
-    /// One table in one epoch: each row; the total over all of them.
-    fn table(&mut self, epoch: &EpochKeys, table: Table) -> Total {
+    /// One table in one epoch: each row, and that its credential is in no newer epoch; the total
+    /// over all of them.
+    fn table(&mut self, epoch: &EpochKeys, newer: &[EpochKeys], table: Table) -> Total {
         let mut total = Total { rows: 0, sum: Sum::default() };
         let rows = self.rows;
         let read = rows.rows(table, &epoch.prefix(), &mut |key, stored| {
             total.rows += 1;
             total.sum.add(&epoch.row_mac(table.name(), key, stored));
             let checked = match table {
-                Table::Records => self.record(epoch, key, stored),
+                Table::Records => self.record(epoch, newer, key, stored),
                 Table::History => self.earlier(epoch, key, stored),
                 _ => self.index_row(epoch, key, stored),
             };
@@ -336,6 +342,7 @@ impl Pass<'_> {
     fn record(
         &mut self,
         epoch: &EpochKeys,
+        newer: &[EpochKeys],
         key: &[u8],
         stored: &[u8],
     ) -> std::result::Result<(), (Option<String>, String)> {
@@ -356,6 +363,13 @@ impl Pass<'_> {
         let failed = |reason: &str| (Some(name.clone()), reason.to_owned());
         if epoch.row_key(&row.id) != key {
             return Err(failed("it stands in the place of another id"));
+        }
+        for newer in newer {
+            match self.rows.row(Table::Records, &newer.row_key(&row.id)) {
+                Ok(None) => {}
+                Ok(Some(_)) => return Err(failed("it has records in two epochs")),
+                Err(error) => return Err((Some(name.clone()), self.reason(error))),
+            }
         }
         match (&row.state, index) {
             (RecordState::Removed { .. }, None) => self.checked.tombstones += 1,

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use chrono::{DateTime, Utc};
 
 use super::manifest::Manifest;
-use super::snapshot::{open_index, open_record, stored_record};
+use super::snapshot::{open_index, open_record};
 use super::unlocked::StateKeys;
 use super::{Vault, settings};
 use crate::codec::RecordState;
@@ -195,25 +195,29 @@ fn scan(
     manifest: &Manifest,
     known: &HashMap<Vec<u8>, Row>,
 ) -> Result<HashMap<Vec<u8>, Row>> {
-    let epoch = keys.epoch();
+    keys.epochs().check(manifest)?;
     let mut found = HashMap::with_capacity(known.len());
-    rows.rows(Table::Index, &epoch.prefix(), &mut |key, stored| {
-        let tail = tail(stored);
-        let row = if let Some(row) = known.get(key).filter(|row| row.tail == tail) {
-            row.clone()
-        } else {
-            let row = open_index(keys.vault_key().vault(), epoch, key, stored)?;
-            let metadata = row.metadata;
-            let (version, updated_at) = (metadata.version, metadata.updated_at);
-            Row { tail, seen: Seen { id: metadata.id, uid: row.uid, version, updated_at } }
-        };
-        found.insert(key.to_vec(), row);
-        Ok(())
-    })?;
-    let expected = manifest.total(epoch.epoch(), Table::Index).rows;
-    if found.len() as u64 != expected {
-        let reason = format!("it has {} rows, and there should be {expected}", found.len());
-        return Err(Error::corrupt("the index", reason));
+    for epoch in keys.epochs().all() {
+        let before = found.len();
+        rows.rows(Table::Index, &epoch.prefix(), &mut |key, stored| {
+            let tail = tail(stored);
+            let row = if let Some(row) = known.get(key).filter(|row| row.tail == tail) {
+                row.clone()
+            } else {
+                let row = open_index(keys.vault_key().vault(), epoch, key, stored)?;
+                let metadata = row.metadata;
+                let (version, updated_at) = (metadata.version, metadata.updated_at);
+                Row { tail, seen: Seen { id: metadata.id, uid: row.uid, version, updated_at } }
+            };
+            found.insert(key.to_vec(), row);
+            Ok(())
+        })?;
+        let count = (found.len() - before) as u64;
+        let expected = manifest.total(epoch.epoch(), Table::Index).rows;
+        if count != expected {
+            let reason = format!("it has {count} rows, and there should be {expected}");
+            return Err(Error::corrupt("the index", reason));
+        }
     }
     Ok(found)
 }
@@ -230,8 +234,8 @@ fn tombstone(
     keys: &StateKeys,
     id: &CredentialId,
 ) -> Result<Option<(u64, DateTime<Utc>)>> {
-    let Some(stored) = stored_record(rows, keys.epoch(), id)? else { return Ok(None) };
-    let row = open_record(keys, keys.epoch(), id, &stored)?;
+    let Some(home) = keys.epochs().home(rows, id)? else { return Ok(None) };
+    let row = open_record(keys.vault_key().vault(), id, &home)?;
     Ok(match row.state {
         RecordState::Removed { at } => Some((row.version, at)),
         RecordState::Live(_) => None,

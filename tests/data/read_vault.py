@@ -188,6 +188,7 @@ class Vault:
         keys = (slot(key, row, self.id, hostname) for key, row in self.rows)
         self.key = next((key for key in keys if key), None)
         assert self.key, "the host name opens no slot"
+        # All rows are in the newest epoch, unless a rotation is under way.
         self.epoch, root = max(self.epochs())
         self.sub = {
             name: derive(root, self.id, f"credb/1 {name}")

@@ -11,7 +11,7 @@ use super::checksums::{Pages, Way};
 use super::failure::{storage_error, table_error};
 use super::inside;
 use crate::error::{Error, Result};
-use crate::store::{ReadRows, Table, Visit, WriteRows};
+use crate::store::{ReadRows, Table, VisitWhile, WriteRows};
 
 type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
 type ReadTable = ReadOnlyTable<&'static [u8], &'static [u8]>;
@@ -46,11 +46,7 @@ impl ReadRows for Reading<'_> {
         check_way(&self.pages, table, key, self.path)
     }
 
-    fn last_row(&self, table: Table) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
-        last(self.table(table)?, self.path)
-    }
-
-    fn rows(&self, table: Table, prefix: &[u8], visit: Visit<'_>) -> Result<()> {
+    fn rows_while(&self, table: Table, prefix: &[u8], visit: VisitWhile<'_>) -> Result<()> {
         each(self.table(table)?, prefix, visit, self.path)
     }
 }
@@ -94,11 +90,7 @@ impl ReadRows for Writing<'_> {
         self.pages.as_ref().map_or(Ok(()), |pages| check_way(pages, table, key, self.path))
     }
 
-    fn last_row(&self, table: Table) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
-        self.with(table, |open| last(open, self.path))
-    }
-
-    fn rows(&self, table: Table, prefix: &[u8], visit: Visit<'_>) -> Result<()> {
+    fn rows_while(&self, table: Table, prefix: &[u8], visit: VisitWhile<'_>) -> Result<()> {
         self.with(table, |open| each(open, prefix, visit, self.path))
     }
 }
@@ -126,15 +118,10 @@ fn get(table: &impl ReadableTable<Rows, Rows>, key: &[u8], path: &Path) -> Resul
         .map_err(|error| storage_error(error, path))
 }
 
-fn last(table: &impl ReadableTable<Rows, Rows>, path: &Path) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
-    inside(|| Ok(table.last()?.map(|(key, value)| (key.value().to_vec(), value.value().to_vec()))))
-        .map_err(|error| storage_error(error, path))
-}
-
 fn each(
     table: &impl ReadableTable<Rows, Rows>,
     prefix: &[u8],
-    visit: Visit<'_>,
+    visit: VisitWhile<'_>,
     path: &Path,
 ) -> Result<()> {
     let mut range = inside(|| table.range::<&[u8]>((Bound::Included(prefix), Bound::Unbounded)))
@@ -143,10 +130,9 @@ fn each(
         let (key, value) = entry.map_err(|error| storage_error(error, path))?;
         // Where a row ends is read from its page only now.
         let (key, value) = inside(|| (key.value(), value.value()));
-        if !key.starts_with(prefix) {
+        if !key.starts_with(prefix) || visit(key, value)?.is_break() {
             break;
         }
-        visit(key, value)?;
     }
     Ok(())
 }

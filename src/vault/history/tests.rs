@@ -50,7 +50,7 @@ fn rows(vault: &Vault) -> u64 {
 
 fn stored(vault: &Vault, name: &str, version: u64) -> (HistoryKey, Vec<u8>) {
     let found = vault.store.read(|rows| {
-        let key = vault.keys.at(rows)?.epoch().history_key(&id(name), version);
+        let key = vault.keys.at(rows)?.epochs().current().history_key(&id(name), version);
         Ok((key, rows.row(Table::History, &key)?.unwrap()))
     });
     found.unwrap()
@@ -205,7 +205,7 @@ fn rows_out_of_place_are_damage() {
     let (_, other_id) = stored(&vault, "b", 1);
     let (_, other_version) = stored(&vault, "a", 2);
     let record = vault.store.read(|rows| {
-        let key = vault.keys.at(rows)?.epoch().row_key(&id("a"));
+        let key = vault.keys.at(rows)?.epochs().current().row_key(&id("a"));
         rows.row(Table::Records, &key)
     });
     let record = record.unwrap().unwrap();
@@ -273,7 +273,7 @@ fn salvage_brings_earlier_versions_and_they_stand_in_for_a_lost_record() {
     vault.remove(&id("removed")).unwrap();
     for name in ["gone", "removed"] {
         let lose = vault.store.write(|rows| {
-            let key = vault.keys.at(rows)?.epoch().row_key(&id(name));
+            let key = vault.keys.at(rows)?.epochs().current().row_key(&id(name));
             rows.delete(Table::Records, &key)?;
             rows.delete(Table::Index, &key)?;
             Ok(Verdict::Commit(()))

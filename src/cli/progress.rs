@@ -1,13 +1,14 @@
 //! A sign of life on stderr for what takes longer than a second: a bar once it is known how much
 //! there is to do, a spinner until then.
 
+use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use super::output::Output;
 
@@ -18,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(120);
 
 const SPINNER: &str = "{spinner} {msg} ({elapsed})";
-const BAR: &str = "{spinner} {msg} {wide_bar} {human_pos}/{human_len} ({elapsed})";
+const BAR: &str = "{spinner} {msg} {wide_bar} {human_pos}/{human_len} ({rate}, {elapsed})";
 
 /// Shows how it goes from one second after its start until it is dropped.
 pub(crate) struct Progress {
@@ -92,7 +93,11 @@ impl Count {
 
 fn dress(bar: &ProgressBar, template: &str) {
     if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
+        let rate = |state: &ProgressState, out: &mut dyn Write| {
+            // A sign of life that cannot be written is none.
+            let _ = write!(out, "{:.0}/s", state.per_sec());
+        };
+        bar.set_style(style.with_key("rate", rate));
     }
 }
 

@@ -25,6 +25,7 @@ mod read;
 mod remove;
 mod rename;
 mod restore;
+mod rotate;
 mod run;
 mod salvage;
 mod seed_commands;

@@ -33,7 +33,7 @@ const READS: [&[&str]; 15] = [
 ];
 /// What reads the vault, and must understand all that is in it.
 const COPIES: [&[&str]; 1] = [&["backup", "copy.redb"]];
-const WRITES: [&[&str]; 22] = [
+const WRITES: [&[&str]; 23] = [
     &["set", "a", "--generate"],
     &["set", "a", "--if-absent", "--generate"],
     &["set", "b", "--if-absent", "--generate", "--print"],
@@ -53,6 +53,7 @@ const WRITES: [&[&str]; 22] = [
     &["key", "add", "hostname"],
     &["key", "add", "recovery"],
     &["key", "remove", "1", "--force"],
+    &["key", "rotate"],
     &["migrate", "old.json"],
     &["migrate", "old.json", "--dry-run"],
     &["compact"],

@@ -31,6 +31,11 @@ fn the_guide_works_as_written() {
 }
 
 #[test]
+fn the_page_on_rotation_works_as_written() {
+    follow("docs/rotation.md");
+}
+
+#[test]
 fn the_tour_of_the_readme_works_as_written() {
     follow("README.md");
 }

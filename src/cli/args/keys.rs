@@ -54,6 +54,11 @@ A passphrase comes from --new-passphrase-file or --new-passphrase-fd, else from 
     /// Remove something that opens the vault
     #[command(visible_alias = "rm")]
     Remove(KeyRemoveArgs),
+    /// Seal everything again under new keys, while the vault is in use
+    #[command(after_help = "\
+Others read and write meanwhile. It can be stopped at any time: running it again goes on, here or
+by anybody else who opens the vault.")]
+    Rotate,
 }
 
 /// Arguments of `key add`.

@@ -4,10 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use credb::{Info, LockedVault, Slot, SlotKind};
+use credb::{Info, LockedVault, RotationState, Slot, SlotKind};
 use serde_json::{Value, json};
 
-use super::{key, optional_time, path_text, slots_json};
+use super::{count, key, optional_time, path_text, slots_json};
 use crate::cli::context::{Context, io_error};
 use crate::cli::page::Page;
 use crate::cli::report::Failure;
@@ -81,6 +81,7 @@ impl About {
             "file_size_bytes": self.file_size,
             "permissions": format!("{:03o}", self.permissions),
             "slots": slots_json(&self.slots),
+            "rotation": info.and_then(|info| rotation(info.rotation)).map(|(state, _)| state),
             "created_at": optional_time(info.map(|info| info.created_at)),
             "updated_at": optional_time(info.map(|info| info.updated_at)),
             "warnings": warnings,
@@ -101,6 +102,9 @@ impl About {
         page.labelled("permissions", format!("{:03o}", self.permissions).as_bytes());
         if let Some(info) = &self.unlocked {
             let reader = page.reader();
+            if let Some((state, detail)) = rotation(info.rotation) {
+                page.labelled("rotation", format!("{state}{detail}").as_bytes());
+            }
             page.labelled("created", reader.time(info.created_at).as_bytes());
             page.labelled("last change", reader.time(info.updated_at).as_bytes());
         }
@@ -122,6 +126,13 @@ impl About {
                 context.hints.command("key add recovery")
             ));
         }
+        let rotation = self.unlocked.as_ref().and_then(|info| rotation(info.rotation));
+        if let Some((state, _)) = rotation {
+            warnings.push(format!(
+                "a rotation of the keys is not complete ({state}): `{}` goes on with it",
+                context.hints.command("key rotate")
+            ));
+        }
         if self.permissions & 0o077 != 0 {
             warnings.push(format!(
                 "others may access the file (permissions {:03o}): chmod 600 {}",
@@ -130,6 +141,17 @@ impl About {
             ));
         }
         warnings
+    }
+}
+
+/// How far a rotation is that is not complete, and what is left of it.
+fn rotation(state: RotationState) -> Option<(&'static str, String)> {
+    match state {
+        RotationState::Resealing { rows } => {
+            Some(("resealing", format!(", {} left", count(rows, "row", "rows"))))
+        }
+        RotationState::ScrubPending => Some(("scrub pending", String::new())),
+        _ => None,
     }
 }
 

@@ -4,7 +4,7 @@ use credb::{NewKey, RecoveryCode, Slot, Vault};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{slot_json, slots_json};
+use super::{rotate, slot_json, slots_json};
 use crate::cli::args::{KeyAddArgs, KeyCommand, KeyRemoveArgs};
 use crate::cli::context::Context;
 use crate::cli::keys;
@@ -24,6 +24,7 @@ pub(super) fn run(context: &Context, command: KeyCommand) -> Result<(), Failure>
         KeyCommand::List => list(context),
         KeyCommand::Add(args) => add(context, &args),
         KeyCommand::Remove(args) => remove(context, &args),
+        KeyCommand::Rotate => rotate::run(context),
     }
 }
 

@@ -22,6 +22,7 @@ mod remove;
 mod rename;
 mod resolve;
 mod restore;
+mod rotate;
 mod run;
 mod salvage;
 mod set;

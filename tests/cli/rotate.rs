@@ -1,0 +1,185 @@
+//! `key rotate`: new keys for all rows while others work, killed and gone on with.
+
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use credb::{KeySource, Options, Resealed, Vault};
+use serde_json::{Value, json};
+
+use crate::support::{Sandbox, alter_row, keys_in_order};
+
+/// A vault with so many credentials, their passwords their ids.
+fn filled(count: u32) -> Sandbox {
+    let sandbox = Sandbox::with_vault();
+    let entries = (0..count)
+        .map(|number| json!({"id": format!("id{number}"), "password": format!("id{number}")}));
+    let input = sandbox.file("in.json", entries.collect::<Value>().to_string());
+    sandbox.credb(["set", "-f", &input]).run().ok();
+    sandbox
+}
+
+fn open(sandbox: &Sandbox) -> Vault {
+    let keys = [KeySource::Machine(sandbox.machine_key())];
+    Vault::open(&sandbox.vault(), &Options::new(), &keys).unwrap()
+}
+
+fn rotation(sandbox: &Sandbox) -> Value {
+    sandbox.credb(["info", "--json"]).run().ok().json()["rotation"].clone()
+}
+
+#[test]
+fn all_rows_get_new_keys() {
+    let sandbox = filled(100);
+    sandbox.credb(["remove", "id7", "--force"]).run().ok();
+    let outcome = sandbox.credb(["key", "rotate", "--json"]).run().ok().silent();
+    assert_eq!(keys_in_order(&outcome.text()), ["epoch", "rows", "resumed"]);
+    assert_eq!(outcome.json(), json!({"epoch": 2, "rows": 200, "resumed": false}));
+    assert_eq!(rotation(&sandbox), Value::Null);
+    assert_eq!(sandbox.credb(["list", "--ids"]).run().ok().lines().len(), 99);
+    assert_eq!(sandbox.password("id42"), "id42");
+    sandbox.credb(["get", "id7"]).run().fails(3);
+    sandbox.credb(["verify"]).run().ok();
+    sandbox.credb(["key", "rotate"]).run().ok().stdout("").silent();
+    assert_eq!(sandbox.credb(["key", "rotate", "--json"]).run().ok().json()["epoch"], 4);
+}
+
+#[test]
+fn what_is_left_of_a_rotation_is_shown_and_completed() {
+    let sandbox = filled(100);
+    let vault = open(&sandbox);
+    vault.begin_rotation().unwrap();
+    vault.reseal_some().unwrap();
+    assert_eq!(rotation(&sandbox), "resealing");
+    let info = sandbox.credb(["info"]).run().ok().stderr_has("credb key rotate");
+    assert!(info.text().contains("resealing, 136 rows left"), "{}", info.text());
+    while vault.reseal_some().unwrap() != Resealed::All {}
+    assert_eq!(rotation(&sandbox), "scrub pending");
+    let outcome = sandbox.credb(["key", "rotate", "--json"]).run().ok();
+    assert_eq!(outcome.json(), json!({"epoch": 2, "rows": 0, "resumed": true}));
+    assert_eq!(rotation(&sandbox), Value::Null);
+    // A rebuilt file is a scrubbed one, whoever asked for it.
+    vault.begin_rotation().unwrap();
+    while vault.reseal_some().unwrap() != Resealed::All {}
+    sandbox.credb(["compact"]).run().ok();
+    assert_eq!(rotation(&sandbox), Value::Null);
+}
+
+#[test]
+fn a_damaged_row_stops_it_and_nothing_is_lost() {
+    let sandbox = filled(40);
+    alter_row(&sandbox.vault(), "records");
+    sandbox.credb(["key", "rotate"]).run().fails(6).hints("credb verify");
+    sandbox.credb(["key", "rotate", "--json"]).run().fails_json(6, "corrupt");
+    assert_eq!(sandbox.credb(["list", "--ids"]).run().ok().lines().len(), 40);
+}
+
+#[test]
+fn it_can_be_killed_anywhere_and_gone_on_with() {
+    let sandbox = filled(1_000);
+    let whole = sandbox.credb(["key", "rotate"]).run().ok().taken();
+    let mut unfinished = 0;
+    for kill in 0..20 {
+        let rotating = sandbox.credb(["key", "rotate"]).spawn();
+        thread::sleep(whole * kill / 20);
+        drop(rotating);
+        unfinished += u32::from(!rotation(&sandbox).is_null());
+        let id = format!("id{kill}");
+        assert_eq!(sandbox.password(&id), id);
+        assert_eq!(sandbox.credb(["list", "--ids"]).run().ok().lines().len(), 1_000);
+    }
+    assert!(unfinished >= 3, "only {unfinished} of the kills came in time");
+    sandbox.credb(["key", "rotate"]).run().ok();
+    assert_eq!(rotation(&sandbox), Value::Null);
+    sandbox.credb(["verify"]).run().ok();
+    assert!(fs::read_dir(sandbox.path("data/credb")).unwrap().count() <= 3 + 20);
+}
+
+/// So many credentials are rotated under load; more with `CREDB_ROTATE_CREDENTIALS`.
+fn size() -> u32 {
+    let asked = std::env::var("CREDB_ROTATE_CREDENTIALS");
+    asked.ok().and_then(|text| text.parse().ok()).unwrap_or(3_000)
+}
+
+/// Would break: a reader that looks into one epoch only, a writer that leaves the older row, a
+/// step that moves half a credential or overwrites what was written meanwhile.
+#[test]
+fn readers_and_writers_go_on_and_lose_nothing() {
+    let count = size();
+    let sandbox = filled(count);
+    let done = AtomicBool::new(false);
+    let goes_on = || !done.load(Ordering::Relaxed);
+    let (sums, plain, listings) = thread::scope(|scope| {
+        let sandbox = &sandbox;
+        // They count on the same ten ids, each increment on the version it was read at.
+        let counters: Vec<_> = (0..2)
+            .map(|_| {
+                scope.spawn(move || {
+                    let vault = open(sandbox);
+                    let mut added = 0_u64;
+                    while goes_on() {
+                        added += u64::from(increment(&vault, added % 10));
+                    }
+                    added
+                })
+            })
+            .collect();
+        let writer = scope.spawn(move || {
+            let mut version = 1;
+            while goes_on() {
+                let set = ["set", "id20", "--generate", "--json"];
+                let written = sandbox.credb(set).run().ok().json()["version"].as_u64().unwrap();
+                assert_eq!(written, version + 1, "a lost update");
+                version = written;
+            }
+            version
+        });
+        let reader = scope.spawn(move || {
+            let vault = open(sandbox);
+            let mut listings = 0_u64;
+            while goes_on() {
+                let listed = vault.list(&credb::Query::all()).unwrap();
+                assert_eq!(listed.len(), count as usize);
+                assert!(listed.windows(2).all(|pair| pair[0].id < pair[1].id));
+                for number in (30..count).step_by(97) {
+                    let id = credb::CredentialId::new(format!("id{number}")).unwrap();
+                    assert_eq!(vault.get(&id).unwrap().password.expose(), id.as_str().as_bytes());
+                }
+                listings += 1;
+            }
+            listings
+        });
+        let outcome = sandbox.credb(["key", "rotate", "--json"]).run().ok();
+        assert_eq!(outcome.json()["epoch"], 2);
+        done.store(true, Ordering::Relaxed);
+        let sums: u64 = counters.into_iter().map(|counter| counter.join().unwrap()).sum();
+        (sums, writer.join().unwrap(), reader.join().unwrap())
+    });
+    assert!(sums > 0 && plain > 1 && listings > 0, "{sums} {plain} {listings}");
+    let vault = open(&sandbox);
+    let counted: u64 = (0..10).map(|number| value(&vault, number).1).sum();
+    assert_eq!(counted, sums, "lost updates");
+    assert_eq!(sandbox.version("id20"), plain);
+    sandbox.credb(["verify"]).run().ok();
+    assert_eq!(rotation(&sandbox), Value::Null);
+}
+
+/// The version of a counter, and its value: an id of its own is 0.
+fn value(vault: &Vault, number: u64) -> (u64, u64) {
+    let id = credb::CredentialId::new(format!("id{number}")).unwrap();
+    let found = vault.get(&id).unwrap();
+    let text = String::from_utf8(found.password.expose().to_vec()).unwrap();
+    (found.metadata.version, text.parse().unwrap_or(0))
+}
+
+/// Whether nobody else was faster.
+fn increment(vault: &Vault, number: u64) -> bool {
+    let (version, value) = value(vault, number);
+    let id = credb::CredentialId::new(format!("id{number}")).unwrap();
+    let edit = credb::Edit::new().password((value + 1).to_string());
+    match vault.set_if(&id, &edit, credb::Condition::IfVersion(version)) {
+        Ok(_) => true,
+        Err(credb::Error::VersionMismatch { .. }) => false,
+        Err(error) => panic!("{error}"),
+    }
+}

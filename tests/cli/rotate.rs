@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use credb::{KeySource, Options, Resealed, Vault};
+use credb::{Condition, CredentialId, Edit, Error, KeySource, Options, Query, Resealed, Vault};
 use serde_json::{Value, json};
 
 use crate::support::{Sandbox, alter_row, keys_in_order};
@@ -21,7 +21,7 @@ fn filled(count: u32) -> Sandbox {
 
 fn open(sandbox: &Sandbox) -> Vault {
     let keys = [KeySource::Machine(sandbox.machine_key())];
-    Vault::open(&sandbox.vault(), &Options::new(), &keys).unwrap()
+    Vault::open(&sandbox.vault(), &Options::new(), &keys).expect("open the vault")
 }
 
 fn rotation(sandbox: &Sandbox) -> Value {
@@ -138,11 +138,11 @@ fn readers_and_writers_go_on_and_lose_nothing() {
             let vault = open(sandbox);
             let mut listings = 0_u64;
             while goes_on() {
-                let listed = vault.list(&credb::Query::all()).unwrap();
+                let listed = vault.list(&Query::all()).unwrap();
                 assert_eq!(listed.len(), count as usize);
                 assert!(listed.windows(2).all(|pair| pair[0].id < pair[1].id));
                 for number in (30..count).step_by(97) {
-                    let id = credb::CredentialId::new(format!("id{number}")).unwrap();
+                    let id = CredentialId::new(format!("id{number}")).unwrap();
                     assert_eq!(vault.get(&id).unwrap().password.expose(), id.as_str().as_bytes());
                 }
                 listings += 1;
@@ -166,20 +166,20 @@ fn readers_and_writers_go_on_and_lose_nothing() {
 
 /// The version of a counter, and its value: an id of its own is 0.
 fn value(vault: &Vault, number: u64) -> (u64, u64) {
-    let id = credb::CredentialId::new(format!("id{number}")).unwrap();
-    let found = vault.get(&id).unwrap();
-    let text = String::from_utf8(found.password.expose().to_vec()).unwrap();
+    let id = CredentialId::new(format!("id{number}")).expect("an id");
+    let found = vault.get(&id).expect("read a counter");
+    let text = String::from_utf8(found.password.expose().to_vec()).expect("text");
     (found.metadata.version, text.parse().unwrap_or(0))
 }
 
 /// Whether nobody else was faster.
 fn increment(vault: &Vault, number: u64) -> bool {
     let (version, value) = value(vault, number);
-    let id = credb::CredentialId::new(format!("id{number}")).unwrap();
-    let edit = credb::Edit::new().password((value + 1).to_string());
-    match vault.set_if(&id, &edit, credb::Condition::IfVersion(version)) {
+    let id = CredentialId::new(format!("id{number}")).expect("an id");
+    let edit = Edit::new().password((value + 1).to_string());
+    match vault.set_if(&id, &edit, Condition::IfVersion(version)) {
         Ok(_) => true,
-        Err(credb::Error::VersionMismatch { .. }) => false,
+        Err(Error::VersionMismatch { .. }) => false,
         Err(error) => panic!("{error}"),
     }
 }

@@ -177,6 +177,46 @@ fn changes(name: &'static str, options: &Options) -> (Record, Vec<State>) {
     (Record { name, before, events, acknowledged }, states.into_inner())
 }
 
+/// A record of a rotation with changes in between, up to the rebuilding of the file, and the
+/// states between its steps: the last two are those before and after that.
+fn rotating() -> (Record, Vec<State>) {
+    let stage = Stage::new();
+    let path = stage.path("v.redb");
+    let vault = Vault::create(&path, &Options::new(), &host_key()).unwrap();
+    for number in 0..40 {
+        let edit = Edit::new().password(format!("password {number}"));
+        vault.set(&id(&format!("id{number}")), &edit).unwrap();
+    }
+    vault.remove(&id("id9")).unwrap();
+    drop(vault);
+    let before = stage.disk();
+    let vault = Vault::open(&path, &Options::new(), &host()).unwrap();
+    let states = RefCell::new(vec![stage::state(&vault).unwrap()]);
+    let step = || assert!(vault.reseal_some().is_ok());
+    let steps: [&dyn Fn(); 8] = [
+        &|| assert!(vault.begin_rotation().unwrap()),
+        &|| drop(vault.set(&id("id0"), &Edit::new().password("in between")).unwrap()),
+        &step,
+        &|| vault.remove(&id("id1")).unwrap(),
+        &|| drop(vault.set(&id("id9"), &Edit::new().password("back")).unwrap()),
+        &step,
+        &step,
+        &|| assert!(vault.compact(&|_, _| {}).is_ok()),
+    ];
+    let (acknowledged, events) = simulate::record(|| {
+        let mut acknowledged = Vec::new();
+        for step in steps {
+            step();
+            acknowledged.push(simulate::recorded());
+            states.borrow_mut().push(stage::state(&vault).unwrap());
+        }
+        acknowledged
+    });
+    let states = states.into_inner();
+    assert!(states.windows(2).all(|pair| pair[0] != pair[1]), "each step is to be seen");
+    (Record { name: "rotate", before, events, acknowledged }, states)
+}
+
 fn moved(vault: &Vault, body: impl Fn(&mut Transaction<'_>) -> credb::Result<Change>) {
     assert!(vault.write(body).unwrap().changed);
 }
@@ -284,8 +324,11 @@ fn no_loss_of_power_loses_what_was_acknowledged() {
         });
     }
     images += sound(&making(), effort(60, 60), made);
+    let (record, states) = rotating();
+    let fewer = Effort { all_subsets: 3, ..effort(8, 4) };
+    images += sound(&record, fewer, |stage, steps| one_of(&states, steps, &stage.path("v.redb")));
     let (record, states) = compacting();
-    let effort = Effort { all_subsets: 4, ..effort(16, 8) };
+    let effort = Effort { all_subsets: 3, ..effort(8, 4) };
     images += sound(&record, effort, |stage, steps| one_of(&states, steps, &stage.path("v.redb")));
     let (record, states) = restoring();
     images += sound(&record, effort, |stage, steps| kept(&states, stage, steps));
@@ -307,6 +350,16 @@ fn a_sync_left_out_is_noticed() {
     // In a file that stays open, a write ends with the two syncs of its commit; one before them
     // belongs to a file that grows. (The first write opens the file, with syncs of its own.)
     let (record, states) = changes("kept open, a sync left out", &Options::new());
+    all_syncs_matter(&record, &states, effort(60, 60));
+    // All but its last step, which is no write of the file that is there.
+    let (mut record, states) = rotating();
+    record.acknowledged.pop();
+    all_syncs_matter(&record, &states, Effort { all_subsets: 3, ..effort(8, 4) });
+}
+
+/// Leaves each sync out of each write's commit, but for the first write's: each time there has to
+/// be a loss of power that loses what was acknowledged.
+fn all_syncs_matter(record: &Record, states: &[State], effort: Effort) {
     for (step, done) in record.acknowledged.windows(2).enumerate() {
         let write = record.part(done[0]..done[1]);
         let states = &states[step + 1..step + 3];
@@ -315,7 +368,7 @@ fn a_sync_left_out_is_noticed() {
         assert!((2..=3).contains(&syncs.len()), "{} syncs in a write", syncs.len());
         for sync in &syncs[syncs.len() - 2..] {
             let broken = without(&write, *sync, record.name);
-            let effort = Effort { recovery_every: 0, ..effort(60, 60) };
+            let effort = Effort { recovery_every: 0, ..effort };
             let (_, findings) = campaign(&broken, effort, |stage, steps| {
                 one_of(states, steps, &stage.path("v.redb"))
             });

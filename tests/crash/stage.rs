@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use credb::simulate::Inode;
-use credb::{CredentialId, Error, KeySource, Options, Query, Vault};
+use credb::{CredentialId, Error, KeySource, Options, Query, RotationState, Vault};
 
 use crate::disk::{Disk, Files};
 
@@ -32,7 +32,7 @@ pub(crate) fn files_in(directory: &Path) -> BTreeMap<String, (Inode, Vec<u8>)> {
 }
 
 /// What a vault holds: ids with versions and passwords, their earlier versions, its key slots and
-/// settings.
+/// settings, and how far a rotation is.
 pub(crate) type State = BTreeMap<String, (u64, Vec<u8>)>;
 
 /// A directory to lay images out in.
@@ -95,9 +95,13 @@ pub(crate) fn contents(path: &Path, keys: &[KeySource]) -> Result<Option<State>,
 /// The contents of an open vault, from one snapshot.
 pub(crate) fn state(vault: &Vault) -> Result<State, Error> {
     let slots = vault.slots()?;
+    let rotation = vault.info()?.rotation;
     vault.read(|snapshot| {
         let slot = |slot: &credb::Slot| (format!("slot {}", slot.number), (0, Vec::new()));
         let mut state: State = slots.iter().map(slot).collect();
+        if rotation != RotationState::Complete {
+            state.insert(format!("rotation {rotation:?}"), (0, Vec::new()));
+        }
         for metadata in snapshot.list(&Query::all())? {
             let credential = snapshot.get(&metadata.id)?;
             let value = (metadata.version, credential.password.expose().to_vec());

@@ -72,7 +72,7 @@ impl About {
 
     fn json(&self, warnings: &[String]) -> Value {
         let info = self.unlocked.as_ref();
-        json!({
+        let mut value = json!({
             "path": self.path,
             "vault_id": self.vault_id,
             "format_version": self.format_version,
@@ -81,11 +81,14 @@ impl About {
             "file_size_bytes": self.file_size,
             "permissions": format!("{:03o}", self.permissions),
             "slots": slots_json(&self.slots),
-            "rotation": info.and_then(|info| rotation(info.rotation)).map(|(state, _)| state),
             "created_at": optional_time(info.map(|info| info.created_at)),
             "updated_at": optional_time(info.map(|info| info.updated_at)),
             "warnings": warnings,
-        })
+        });
+        if let Some((state, _)) = info.and_then(|info| rotation(info.rotation)) {
+            value["rotation"] = state.into();
+        }
+        value
     }
 
     fn print(&self, context: &Context) -> Result<(), Failure> {

@@ -243,7 +243,6 @@ impl SlotRow {
     ///
     /// A reason, if the slot has no recipient key that can be used, if its details do not open,
     /// or if the slot key that is held is another's.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the rotation of the vault key"))]
     pub(crate) fn rewrapped(
         &self,
         old: &VaultKey,

@@ -3,6 +3,8 @@
 //! Each step is a short transaction that finds what is left to do in the vault itself: a rotation
 //! can be stopped anywhere, and anybody who opens the vault can go on with it.
 
+mod vault_key;
+
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::thread;
@@ -115,8 +117,11 @@ impl Vault {
         let resumed = !self.begin_rotation()?;
         let rows = self.reseal_all(resealing)?;
         self.compact(scrubbing)?;
-        let epoch = self.store.read(|rows| Ok(self.keys.at(rows)?.epochs().current().epoch()))?;
-        Ok(Rotated { epoch, rows, resumed })
+        Ok(Rotated { epoch: self.current_epoch()?, rows, resumed })
+    }
+
+    fn current_epoch(&self) -> Result<u32> {
+        self.store.read(|rows| Ok(self.keys.at(rows)?.epochs().current().epoch()))
     }
 
     /// Makes a new epoch, in which everybody writes from then on; `false` if a rotation is not

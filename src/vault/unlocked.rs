@@ -66,6 +66,11 @@ impl Unlocked {
         Ok(unlocked)
     }
 
+    /// The key of the slot that the handle came through.
+    pub(super) fn slot_key(&self) -> &SlotKey {
+        &self.slot_key
+    }
+
     /// The keys of the state that is read.
     ///
     /// # Errors

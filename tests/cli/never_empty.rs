@@ -33,7 +33,7 @@ const READS: [&[&str]; 15] = [
 ];
 /// What reads the vault, and must understand all that is in it.
 const COPIES: [&[&str]; 1] = [&["backup", "copy.redb"]];
-const WRITES: [&[&str]; 23] = [
+const WRITES: [&[&str]; 24] = [
     &["set", "a", "--generate"],
     &["set", "a", "--if-absent", "--generate"],
     &["set", "b", "--if-absent", "--generate", "--print"],
@@ -54,6 +54,7 @@ const WRITES: [&[&str]; 23] = [
     &["key", "add", "recovery"],
     &["key", "remove", "1", "--force"],
     &["key", "rotate"],
+    &["key", "rotate", "--vault-key"],
     &["migrate", "old.json"],
     &["migrate", "old.json", "--dry-run"],
     &["compact"],

@@ -33,8 +33,11 @@ fn all_rows_get_new_keys() {
     let sandbox = filled(100);
     sandbox.credb(["remove", "id7", "--force"]).run().ok();
     let outcome = sandbox.credb(["key", "rotate", "--json"]).run().ok().silent();
-    assert_eq!(keys_in_order(&outcome.text()), ["epoch", "rows", "resumed"]);
-    assert_eq!(outcome.json(), json!({"epoch": 2, "rows": 200, "resumed": false}));
+    assert_eq!(keys_in_order(&outcome.text()), ["epoch", "rows", "resumed", "vault_key"]);
+    assert_eq!(
+        outcome.json(),
+        json!({"epoch": 2, "rows": 200, "resumed": false, "vault_key": false})
+    );
     assert_eq!(rotation(&sandbox), Value::Null);
     assert_eq!(sandbox.credb(["list", "--ids"]).run().ok().lines().len(), 99);
     assert_eq!(sandbox.password("id42"), "id42");
@@ -56,13 +59,48 @@ fn what_is_left_of_a_rotation_is_shown_and_completed() {
     while vault.reseal_some().unwrap() != Resealed::All {}
     assert_eq!(rotation(&sandbox), "scrub pending");
     let outcome = sandbox.credb(["key", "rotate", "--json"]).run().ok();
-    assert_eq!(outcome.json(), json!({"epoch": 2, "rows": 0, "resumed": true}));
+    assert_eq!(outcome.json(), json!({"epoch": 2, "rows": 0, "resumed": true, "vault_key": false}));
     assert_eq!(rotation(&sandbox), Value::Null);
     // A rebuilt file is a scrubbed one, whoever asked for it.
     vault.begin_rotation().unwrap();
     while vault.reseal_some().unwrap() != Resealed::All {}
     sandbox.credb(["compact"]).run().ok();
     assert_eq!(rotation(&sandbox), Value::Null);
+}
+
+#[test]
+fn a_removed_slot_opens_no_copy_after_a_new_vault_key() {
+    let sandbox = filled(40);
+    let (kept, removed) = (sandbox.path_text("kept"), sandbox.path_text("removed"));
+    for path in [&kept, &removed] {
+        sandbox.credb(["key", "add", &format!("file:{path}")]).run().ok();
+    }
+    let keys = [KeySource::KeyFile(kept.clone().into())];
+    let other = Vault::open(&sandbox.vault(), &Options::new(), &keys).unwrap();
+    let keys = [KeySource::KeyFile(removed.clone().into())];
+    let ended = Vault::open(&sandbox.vault(), &Options::new(), &keys).unwrap();
+    // The slot as it was, for somebody who kept a copy.
+    let with = |key: &str| sandbox.credb(["--key-file", key, "get", "id7", "--field", "password"]);
+    with(&removed).run().ok();
+    let before = sandbox.state_token();
+    let rotate = ["key", "rotate", "--vault-key", "--json", "--drop-slot"];
+    sandbox.credb(rotate).args(["9"]).run().fails_json(3, "not_found");
+    sandbox.credb(rotate).args(["1"]).run().fails_json(9, "invalid");
+    sandbox.credb(["key", "rotate", "--drop-slot", "3"]).run().fails(2);
+    assert_eq!(sandbox.state_token(), before, "a refusal changed the vault");
+    let outcome = sandbox.credb(rotate).args(["3"]).run().ok();
+    assert_eq!(outcome.json()["vault_key"], true);
+    with(&removed).run().fails(5);
+    with(&kept).run().ok().stdout("id7\n");
+    assert_eq!(sandbox.password("id7"), "id7");
+    let id = CredentialId::new("id7").unwrap();
+    assert_eq!(other.get(&id).unwrap().password.expose(), b"id7");
+    assert!(matches!(ended.get(&id), Err(Error::Locked { .. })));
+    let copy = sandbox.path_text("copy.redb");
+    sandbox.credb(["backup", &copy]).run().ok();
+    with(&removed).args(["--vault", &copy]).run().fails(5);
+    with(&kept).args(["--vault", &copy]).run().ok().stdout("id7\n");
+    sandbox.credb(["verify"]).run().ok();
 }
 
 #[test]

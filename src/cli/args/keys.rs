@@ -57,8 +57,20 @@ A passphrase comes from --new-passphrase-file or --new-passphrase-fd, else from 
     /// Seal everything again under new keys, while the vault is in use
     #[command(after_help = "\
 Others read and write meanwhile. It can be stopped at any time: running it again goes on, here or
-by anybody else who opens the vault.")]
-    Rotate,
+by anybody else who opens the vault. With --vault-key, a key slot that was removed opens no copy
+that is made from then on.")]
+    Rotate(KeyRotateArgs),
+}
+
+/// Arguments of `key rotate`.
+#[derive(Args)]
+pub(crate) struct KeyRotateArgs {
+    /// Make a new vault key too, and wrap it for all slots
+    #[arg(long)]
+    pub(crate) vault_key: bool,
+    /// Remove this slot instead of wrapping the new vault key for it
+    #[arg(long, value_name = "SLOT", requires = "vault_key")]
+    pub(crate) drop_slot: Vec<u32>,
 }
 
 /// Arguments of `key add`.

@@ -24,7 +24,7 @@ pub(super) fn run(context: &Context, command: KeyCommand) -> Result<(), Failure>
         KeyCommand::List => list(context),
         KeyCommand::Add(args) => add(context, &args),
         KeyCommand::Remove(args) => remove(context, &args),
-        KeyCommand::Rotate => rotate::run(context),
+        KeyCommand::Rotate(args) => rotate::run(context, &args),
     }
 }
 

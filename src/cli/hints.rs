@@ -108,6 +108,11 @@ impl Hints {
         if let Some(remedy) = attempts.iter().find_map(|attempt| attempt.remedy.as_ref()) {
             return format!("`{remedy}`");
         }
+        let is_hostname = |attempt: &&Attempt| attempt.key.starts_with("host name ");
+        if attempts.iter().any(|attempt| is_hostname(&attempt) && attempt.reason == "wrong key") {
+            let command = self.command("key rebind --hostname OLD_NAME");
+            return format!("if this host had another name: `{command}`");
+        }
         let command = self.command("info");
         format!(
             "`{command}` shows which keys open it; name one with --key-file, --recovery-file or \

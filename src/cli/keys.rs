@@ -71,10 +71,17 @@ pub(crate) fn nowhere(error: &credb::Error) -> Failure {
     Failure::usage(with_causes(error))
 }
 
+/// This host's present name, whatever name was asked for.
+pub(crate) fn own_hostname() -> Result<String, Failure> {
+    own_names().into_iter().next().ok_or_else(|| Failure::usage("this host has no usable name"))
+}
+
 fn hostname_candidates(globals: &Globals) -> Vec<String> {
-    if let Some(name) = &globals.hostname {
-        return vec![name.clone()];
-    }
+    globals.hostname.as_ref().map_or_else(own_names, |name| vec![name.clone()])
+}
+
+/// This host's name, and its first label.
+fn own_names() -> Vec<String> {
     let own = hostname::get().map(OsString::into_string);
     let Ok(Ok(name)) = own else { return Vec::new() };
     let first_label = name.split('.').next().unwrap_or_default().to_owned();

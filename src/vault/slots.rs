@@ -66,6 +66,46 @@ impl Vault {
         })
     }
 
+    /// Gives a slot another key of its own kind; its number, label and time stay. Copies made
+    /// before still open with the former key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SlotNotFound`], [`Error::KeyUnusable`], [`Error::Invalid`] for a key of another
+    /// kind, and those of [`Vault::write`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use credb::{KeySource, NewKey, Options, Vault};
+    /// # fn main() -> credb::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("v.redb");
+    /// let vault = Vault::create(&path, &Options::new(), &NewKey::Hostname("old".into()))?;
+    /// vault.rebind_slot(1, &NewKey::Hostname("new".into()))?;
+    /// Vault::open(&path, &Options::new(), &[KeySource::Hostname("new".into())])?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn rebind_slot(&self, slot: u32, key: &NewKey) -> Result<Slot> {
+        let new = key.slot()?;
+        self.change_slots(|rows, vault_key| {
+            let slots = slot_rows(rows)?;
+            let found = slots.into_iter().find(|(number, _)| *number == slot);
+            let (_, row) = found.ok_or(Error::SlotNotFound { slot })?;
+            let damaged = |reason| Error::corrupt(format!("slot {slot}"), reason);
+            let row = row.map_err(damaged)?;
+            if row.kind != key.kind() {
+                let reason = format!("is a {} key, not a {} key", row.kind, key.kind());
+                return Err(Error::invalid(format!("slot {slot}"), reason));
+            }
+            let details = row.details(vault_key).map_err(damaged)?;
+            let row = new.row(slot, vault_key, &details);
+            rows.put(Table::Slots, &row.key(), &row.to_bytes())?;
+            Ok(row.shown(Some(details)))
+        })
+    }
+
     /// Removes a way of unlocking the vault. Copies made before, of the file or of its key, are
     /// not revoked by that.
     ///

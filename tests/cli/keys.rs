@@ -72,6 +72,37 @@ fn a_recovery_code_may_be_typed_carelessly_but_not_wrongly() {
 }
 
 #[test]
+fn a_hostname_slot_is_rebound_after_a_rename() {
+    let sandbox = Sandbox::new();
+    sandbox.credb(["init", "--key", "hostname", "--hostname", "old-name"]).run().ok();
+    let old = ["--hostname", "old-name"];
+    sandbox.credb(["key", "add", "recovery", "--label", "safe"]).args(old).run().ok();
+    sandbox.credb(["list"]).run().fails(5).hints("credb key rebind --hostname OLD_NAME");
+    let rebound = sandbox.credb(["key", "rebind", "--json"]).args(old).run().ok().json();
+    assert_eq!((&rebound["slot"], &rebound["kind"]), (&1.into(), &"hostname".into()));
+    sandbox.credb(["list"]).run().ok();
+    sandbox.credb(["list"]).args(old).run().fails(5);
+    assert_eq!(slots(&sandbox).len(), 2);
+    sandbox.credb(["verify"]).run().ok();
+
+    sandbox.credb(["key", "rebind", "2"]).run().fails(2).stderr_has("no hostname slot");
+    sandbox.credb(["key", "rebind", "7"]).run().fails(3);
+    sandbox.credb(["key", "add", "hostname", "--hostname", "other"]).run().fails(5);
+    let file = sandbox.file("other", KEY);
+    sandbox.credb(["key", "add", &format!("file:{file}")]).run().ok();
+    let other = ["key", "add", "hostname", "--hostname", "other", "--key-file", &file];
+    sandbox.credb(other).run().ok();
+    sandbox.credb(["key", "rebind"]).run().fails(2).hints("credb key rebind 1");
+    sandbox.credb(["key", "rebind", "4"]).run().ok();
+    sandbox.credb(["key", "remove", "4", "--force"]).run().ok();
+    sandbox.credb(["key", "remove", "1", "--force", "--key-file", &file]).run().ok();
+    let none = sandbox.credb(["key", "rebind", "--key-file", &file]).run().fails(2);
+    none.hints("credb key add hostname");
+    fs::write(sandbox.vault(), "no vault").unwrap();
+    sandbox.credb(["key", "rebind"]).run().fails(6);
+}
+
+#[test]
 fn the_code_of_another_vault_does_not_open() {
     let sandbox = Sandbox::with_ids(&["a"]);
     sandbox.credb(["key", "add", "recovery"]).run().ok();

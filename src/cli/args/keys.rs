@@ -51,6 +51,14 @@ Examples:
 A passphrase comes from --new-passphrase-file or --new-passphrase-fd, else from --passphrase-file or
 --passphrase-fd on the command line (other keys then open the vault), else from the terminal.")]
     Add(KeyAddArgs),
+    /// Make a hostname slot one of this host's present name
+    #[command(after_help = "\
+Opens with any key; with the former name: --hostname OLD.
+
+Examples:
+  credb key rebind --hostname old-name
+  credb key rebind 2")]
+    Rebind(KeyRebindArgs),
     /// Remove something that opens the vault
     #[command(visible_alias = "rm")]
     Remove(KeyRemoveArgs),
@@ -84,6 +92,14 @@ pub(crate) struct KeyAddArgs {
     pub(crate) label: Option<String>,
     #[command(flatten)]
     pub(crate) new: NewKeyArgs,
+}
+
+/// Arguments of `key rebind`.
+#[derive(Args)]
+pub(crate) struct KeyRebindArgs {
+    /// The slot's number, where there are several hostname slots
+    #[arg(value_name = "SLOT")]
+    pub(crate) slot: Option<u32>,
 }
 
 /// Arguments of `key remove`.

@@ -1,11 +1,13 @@
 //! `key`: what opens the vault.
 
-use credb::{NewKey, RecoveryCode, Slot, Vault};
+mod rotate;
+
+use credb::{NewKey, RecoveryCode, Slot, SlotKind, Vault};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{rotate, slot_json, slots_json};
-use crate::cli::args::{KeyAddArgs, KeyCommand, KeyRemoveArgs};
+use super::{slot_json, slots_json};
+use crate::cli::args::{KeyAddArgs, KeyCommand, KeyRebindArgs, KeyRemoveArgs};
 use crate::cli::context::Context;
 use crate::cli::keys;
 use crate::cli::output::to_stdout;
@@ -23,6 +25,7 @@ pub(super) fn run(context: &Context, command: KeyCommand) -> Result<(), Failure>
     match command {
         KeyCommand::List => list(context),
         KeyCommand::Add(args) => add(context, &args),
+        KeyCommand::Rebind(args) => rebind(context, &args),
         KeyCommand::Remove(args) => remove(context, &args),
         KeyCommand::Rotate(args) => rotate::run(context, &args),
     }
@@ -83,6 +86,43 @@ fn add(context: &Context, args: &KeyAddArgs) -> Result<(), Failure> {
         return context.output.json(&slot_json(&slot));
     }
     Ok(())
+}
+
+fn rebind(context: &Context, args: &KeyRebindArgs) -> Result<(), Failure> {
+    let name = keys::own_hostname()?;
+    let vault = context.open()?;
+    let number = hostname_slot(context, &vault.slots()?, args.slot)?;
+    let slot = vault.rebind_slot(number, &NewKey::Hostname(name.clone()))?;
+    context.output.confirm(&format!("slot {number} is for the host name {name} now"));
+    context.output.warning(&format!("this vault has a key that is {}", slot.strength()));
+    if context.output.is_json() {
+        return context.output.json(&slot_json(&slot));
+    }
+    Ok(())
+}
+
+/// The slot that was named, else the only hostname slot.
+fn hostname_slot(context: &Context, slots: &[Slot], named: Option<u32>) -> Result<u32, Failure> {
+    let of_kind = slots.iter().filter(|slot| slot.kind == SlotKind::Hostname);
+    let numbers: Vec<u32> = of_kind.map(|slot| slot.number).collect();
+    match (named, numbers.as_slice()) {
+        (Some(slot), _) if slots.iter().all(|other| other.number != slot) => {
+            Err(credb::Error::SlotNotFound { slot }.into())
+        }
+        (Some(slot), numbers) if numbers.contains(&slot) => Ok(slot),
+        (Some(slot), _) => Err(Failure::usage(format!("slot {slot} is no hostname slot"))),
+        (None, [only]) => Ok(*only),
+        (None, []) => Err(Failure::usage("the vault has no hostname slot")
+            .with_hint(format!("add one with `{}`", context.hints.command("key add hostname")))),
+        (None, numbers) => {
+            let listed = numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+            Err(Failure::usage(format!("the vault has several hostname slots: {listed}"))
+                .with_hint(format!(
+                    "name one: `{}`",
+                    context.hints.command(&format!("key rebind {}", numbers[0]))
+                )))
+        }
+    }
 }
 
 /// Shows a recovery code, the only time. A code that nobody saw opens nothing.

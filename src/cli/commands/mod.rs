@@ -22,7 +22,6 @@ mod remove;
 mod rename;
 mod resolve;
 mod restore;
-mod rotate;
 mod run;
 mod salvage;
 mod set;

@@ -4,8 +4,8 @@ use std::cell::{OnceCell, RefCell};
 
 use serde_json::json;
 
-use super::count;
 use crate::cli::args::KeyRotateArgs;
+use crate::cli::commands::count;
 use crate::cli::context::Context;
 use crate::cli::process;
 use crate::cli::progress::Progress;

@@ -177,6 +177,18 @@ pub struct Credential {
     pub password: Secret,
     /// Extra fields by name, sorted by name.
     pub fields: Vec<(String, Secret)>,
+    /// The password that is to take the place of the present one.
+    pub pending: Option<Pending>,
+}
+
+/// A new password that is stored before it is made known elsewhere, so that it cannot be lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pending {
+    /// The new password.
+    pub password: Secret,
+    /// When it was stored.
+    pub since: DateTime<Utc>,
 }
 
 impl Credential {

@@ -8,6 +8,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use crate::credential::CredentialId;
 
 /// The result of everything here that can fail.
@@ -95,6 +97,22 @@ pub enum Error {
         expected: u64,
         /// The version found; 0 means that it does not exist.
         actual: u64,
+    },
+
+    /// A new password waits already for taking the place of the present one. Nothing was changed.
+    #[error("credential \"{id}\" has a new password that is pending since {}", Moment(*since))]
+    Pending {
+        /// The credential.
+        id: CredentialId,
+        /// When the new password was stored.
+        since: DateTime<Utc>,
+    },
+
+    /// No new password waits for taking the place of the present one.
+    #[error("credential \"{id}\" has no pending password")]
+    NotPending {
+        /// The credential.
+        id: CredentialId,
     },
 
     /// Two entries of one input have the same id. Nothing was changed.
@@ -285,6 +303,15 @@ struct Seconds(Duration);
 impl fmt::Display for Seconds {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{:.1} s", self.0.as_secs_f64())
+    }
+}
+
+/// A time in UTC, to the second.
+struct Moment(DateTime<Utc>);
+
+impl fmt::Display for Moment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.0.format("%Y-%m-%dT%H:%M:%SZ"))
     }
 }
 

@@ -44,7 +44,7 @@ mod vault;
 
 pub use credential::{
     BUILT_IN_FIELDS, Change, Condition, Credential, CredentialId, Earlier, Edit, Metadata, Patch,
-    Replacement, limits,
+    Pending, Replacement, limits,
 };
 pub use error::{Attempt, Error, Result};
 pub use keys::{KdfCost, KeySource, NewKey, Passphrase, RecoveryCode, Slot, SlotKind};
@@ -55,7 +55,7 @@ pub use store::inside_store_call;
 pub use vault::fuzzing;
 pub use vault::{
     Backup, Checked, Compaction, Config, Damage, Event, HeldLease, Info, Lease, LockedVault, Lost,
-    Options, Overwrite, Progress, Purge, Query, Resealed, Restored, Rotated, RotationState,
-    Salvaged, Since, Snapshot, StateToken, Transaction, Undone, Vault, VaultId, Verification,
-    Watch, What,
+    Options, Overwrite, Progress, Purge, Purpose, Query, Resealed, Restored, Rotated,
+    RotationState, Salvaged, Since, Snapshot, StateToken, Transaction, Undone, Vault, VaultId,
+    Verification, Watch, What,
 };

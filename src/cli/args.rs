@@ -25,7 +25,7 @@ pub(crate) use self::keys::{
 pub(crate) use self::references::{InjectArgs, ReadArgs, RunArgs};
 pub(crate) use self::set::{GenerateArgs, PolicyArgs, SetArgs, SourceArgs};
 pub(crate) use self::several::{BatchArgs, MoveArgs, TagArgs, TagCommand};
-pub(crate) use self::tokens::{EnsureArgs, WatchArgs};
+pub(crate) use self::tokens::{EnsureArgs, RotateArgs, WatchArgs};
 use super::raw::RawArguments;
 
 /// What the long help says besides.
@@ -37,7 +37,7 @@ Environment:
 Exit codes:
   0 done, 1 failed, 2 usage, 3 not found, 4 conflict, 5 locked, 6 damaged, 7 busy, 8 file
   system, 9 invalid input, 10 `due --exit-code` found something, 130 interrupted; `run` has
-  125 for all of these; `ensure` passes the exit code of its command on
+  125 for all of these; `ensure` and `rotate` pass the exit code of their command on
 
 Examples:
   credb init
@@ -161,6 +161,8 @@ pub(crate) enum Command {
     Inject(InjectArgs),
     /// Print a password that is fresh, renewed by a command if need be
     Ensure(EnsureArgs),
+    /// Change a password here and, by a command, where it is checked
+    Rotate(Box<RotateArgs>),
     /// Print a line of JSON for each change, as it happens
     Watch(WatchArgs),
     /// List credentials, without secrets

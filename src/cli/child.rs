@@ -28,8 +28,8 @@ const LONGEST_NAP: Duration = Duration::from_secs(1);
 pub(crate) struct Bounds {
     /// How long it may run.
     pub(crate) time: Duration,
-    /// How many bytes it may print.
-    pub(crate) output: usize,
+    /// How many bytes it may print; without a number its output goes to stderr.
+    pub(crate) output: Option<usize>,
     /// Whether it has the standard input of this process.
     pub(crate) stdin: bool,
 }
@@ -58,7 +58,11 @@ pub(crate) fn run(mut command: Command, bounds: &Bounds) -> io::Result<End> {
     // Reading a terminal from a group in the background would stop it.
     let on_terminal = bounds.stdin && io::IsTerminal::is_terminal(&io::stdin());
     command.stdin(if bounds.stdin { Stdio::inherit() } else { Stdio::null() });
-    command.stdout(Stdio::piped());
+    command.stdout(if bounds.output.is_some() {
+        Stdio::piped()
+    } else {
+        Stdio::from(io::stderr().as_fd().try_clone_to_owned()?)
+    });
     if !on_terminal {
         command.process_group(0);
     }
@@ -118,7 +122,7 @@ impl Started {
             } else {
                 self.interrupts.wait([], nap)?;
             }
-            if printed.len() > bounds.output {
+            if bounds.output.is_some_and(|largest| printed.len() > largest) {
                 return self.end(Some(Signal::TERM), End::TooMuch);
             }
         }

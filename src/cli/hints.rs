@@ -72,15 +72,16 @@ impl Hints {
                 let command = self.about("history", id.as_str(), "");
                 Some(format!("see what is kept with `{command}`"))
             }
-            Error::FieldNotFound { id, .. } => Some(self.see_credential(id)),
             Error::SlotNotFound { .. } => Some(self.see("the slots", "key list")),
             Error::LastSlot { .. } => {
                 Some(format!("add another key first: `{}`", self.command("key add recovery")))
             }
             Error::VersionMismatch { actual: 0, .. } => Some(self.see("what is there", "list")),
-            Error::AlreadyExists { id, .. } | Error::VersionMismatch { id, .. } => {
-                Some(self.see_credential(id))
-            }
+            Error::FieldNotFound { id, .. }
+            | Error::NotPending { id }
+            | Error::AlreadyExists { id, .. }
+            | Error::VersionMismatch { id, .. } => Some(self.see_credential(id)),
+            Error::Pending { id, .. } => Some(self.pending(id)),
             Error::Locked { attempts, .. } => Some(self.locked(attempts)),
             Error::KeyUnusable { remedy, .. } => {
                 remedy.as_ref().map(|remedy| format!("`{remedy}`"))
@@ -131,6 +132,19 @@ impl Hints {
             ),
             _ => Some(self.see("all that is damaged", "verify")),
         }
+    }
+
+    /// How a rotation that is half done is brought to an end.
+    pub(crate) fn pending(&self, id: &CredentialId) -> String {
+        let id = id.as_str();
+        let quoted = if id.starts_with('-') { format!("--id={}", quote(id)) } else { quote(id) };
+        let command = |option: &str| self.command(&format!("rotate {quoted} {option}"));
+        format!(
+            "`{} -- COMMAND` tries once more; if the service has it `{}`, else `{}`",
+            command("--resume"),
+            command("--accept"),
+            command("--abandon")
+        )
     }
 
     fn see_credential(&self, id: &CredentialId) -> String {

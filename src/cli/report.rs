@@ -64,6 +64,8 @@ pub(crate) enum Failure {
         message: String,
         /// The exit code, which may be the command's own.
         code: u8,
+        /// What to do about it.
+        hint: Option<String>,
     },
     /// The program to be run cannot be.
     NotStarted {
@@ -204,6 +206,7 @@ impl Failure {
             Self::Line { error, .. } => hints.for_error(error),
             Self::Usage { hint, .. } => hint.clone().or_else(|| hints.for_usage()),
             Self::Damaged { hint, .. } => Some(hint.clone()),
+            Self::Command { hint, .. } => hint.clone(),
             _ => None,
         }
     }
@@ -285,10 +288,12 @@ fn classify(error: &Error) -> (&'static str, u8) {
         | Error::FieldNotFound { .. }
         | Error::VersionNotFound { .. }
         | Error::NoEarlierVersion { .. }
+        | Error::NotPending { .. }
         | Error::SlotNotFound { .. } => ("not_found", 3),
-        Error::VaultExists { .. } | Error::AlreadyExists { .. } | Error::VersionMismatch { .. } => {
-            ("conflict", 4)
-        }
+        Error::VaultExists { .. }
+        | Error::AlreadyExists { .. }
+        | Error::Pending { .. }
+        | Error::VersionMismatch { .. } => ("conflict", 4),
         Error::Locked { .. } | Error::KeyUnusable { .. } | Error::ForeignLocked { .. } => {
             ("locked", 5)
         }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Malformed;
-use crate::credential::{Credential, CredentialId, Metadata};
+use crate::credential::{Credential, CredentialId, Metadata, Pending};
 use crate::secret::Secret;
 
 /// A row of `records`: a credential, or what is left of a removed one.
@@ -45,17 +45,19 @@ struct RecordWire<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, on the stack")]
 enum StateWire<'a> {
     Live(CredentialWire<'a>),
     Removed(i64),
 }
 
-/// Metadata, password, and fields by name.
+/// Metadata, password, fields by name, and the pending password with its time.
 #[derive(Serialize, Deserialize)]
 pub(super) struct CredentialWire<'a>(
     MetadataWire<'a>,
     SecretWire<'a>,
     Vec<(Cow<'a, str>, SecretWire<'a>)>,
+    Option<(SecretWire<'a>, i64)>,
 );
 
 #[derive(Serialize, Deserialize)]
@@ -156,6 +158,10 @@ impl<'a> CredentialWire<'a> {
             MetadataWire::of(&credential.metadata),
             SecretWire(Cow::Borrowed(credential.password.expose())),
             fields.collect(),
+            credential.pending.as_ref().map(|pending| {
+                let password = SecretWire(Cow::Borrowed(pending.password.expose()));
+                (password, micros(pending.since))
+            }),
         )
     }
 
@@ -164,14 +170,22 @@ impl<'a> CredentialWire<'a> {
         id: CredentialId,
         version: u64,
     ) -> Result<Credential, Malformed> {
-        let Self(metadata, password, fields) = self;
+        let Self(metadata, password, fields, pending) = self;
         let fields: Vec<(String, Secret)> = fields
             .into_iter()
             .map(|(name, value)| (name.into_owned(), Secret::new(value.0.into_owned())))
             .collect();
         let names = fields.iter().map(|(name, _)| name.clone()).collect();
         let metadata = metadata.into_metadata(id, version, names)?;
-        Ok(Credential { metadata, password: Secret::new(password.0.into_owned()), fields })
+        let pending = match pending {
+            None => None,
+            Some((password, since)) => Some(Pending {
+                password: Secret::new(password.0.into_owned()),
+                since: from_micros(since)?,
+            }),
+        };
+        let password = Secret::new(password.0.into_owned());
+        Ok(Credential { metadata, password, fields, pending })
     }
 }
 
@@ -259,9 +273,12 @@ mod tests {
         let credential = credential();
         let metadata = credential.metadata.clone();
         let id = metadata.id.clone();
+        let mut rotating = credential.clone();
+        rotating.pending = Some(Pending { password: "n".into(), since: metadata.updated_at });
         let live = RecordState::Live(Box::new(credential));
+        let rotating = RecordState::Live(Box::new(rotating));
         let removed = RecordState::Removed { at: metadata.updated_at };
-        for state in [live, removed] {
+        for state in [live, rotating, removed] {
             let row = RecordRow { id: id.clone(), uid: [1; 16], version: 5, state };
             assert_eq!(RecordRow::decode(&VAULT, &row.encode(&VAULT)), Ok(row));
         }

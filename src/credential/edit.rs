@@ -270,7 +270,8 @@ impl Edit {
                 .checked_add(1)
                 .ok_or_else(|| Error::invalid("version", "cannot rise any further"))?,
         };
-        Ok(Credential { metadata, password, fields })
+        let pending = stored.and_then(|stored| stored.pending.clone());
+        Ok(Credential { metadata, password, fields, pending })
     }
 
     /// Whether this edit would change more than times and version of what is stored.

@@ -42,6 +42,9 @@ pub enum Secrets {
 #[must_use]
 pub fn credential(credential: &Credential, secrets: Secrets) -> Value {
     let mut object = members(&credential.metadata);
+    if let Some(pending) = &credential.pending {
+        object.insert("pending_since".to_owned(), time(pending.since).into());
+    }
     if secrets == Secrets::Shown {
         object.extend([bytes_entry("password", credential.password.expose())]);
         let fields = credential.fields.iter().map(|(name, value)| {

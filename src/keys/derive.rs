@@ -79,11 +79,12 @@ impl VaultKey {
         derive(self.key.as_slice(), &self.vault, "credb/1 state")
     }
 
-    /// The name of the lease on this id: 64 bits in hex, which tell nothing about it.
-    pub(crate) fn lease_name(&self, id: &str) -> String {
+    /// The name of the lease on this id for this purpose: 64 bits in hex, which tell nothing.
+    pub(crate) fn lease_name(&self, purpose: u8, id: &str) -> String {
         let key = derive(self.key.as_slice(), &self.vault, "credb/1 lease");
         #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
         let mut mac = Hmac::<Sha256>::new_from_slice(key.as_slice()).expect("a key of any length");
+        mac.update(&[purpose]);
         mac.update(id.as_bytes());
         HEXLOWER.encode(&mac.finalize().into_bytes()[..8])
     }

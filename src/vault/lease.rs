@@ -20,13 +20,22 @@ pub enum Lease {
     Left(Vec<u8>),
 }
 
+/// What a lease is for; leases for different purposes do not wait for each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To fetch a fresh secret.
+    Renewal,
+    /// To make a secret and have it take the place of another one elsewhere.
+    Rotation,
+}
+
 /// A lease that is held. Dropped, or when its process ends, it goes to the next that waits.
 #[derive(Debug)]
 pub struct HeldLease(LeaseFile);
 
 impl Vault {
-    /// Waits at most this long to be the only one that renews the credential of this id, which
-    /// need not exist. No transaction is open and no lock of the vault is held meanwhile or
+    /// Waits at most this long to be the only one that does this to the credential of this id,
+    /// which need not exist. No transaction is open and no lock of the vault is held meanwhile or
     /// afterwards. Leases of different ids do not wait for each other.
     ///
     /// A lease is the lock of a file beside the vault, whose name tells nothing about the id. The
@@ -40,14 +49,14 @@ impl Vault {
     /// # Examples
     ///
     /// ```
-    /// # use credb::{CredentialId, Edit, Lease, NewKey, Options, Vault};
+    /// # use credb::{CredentialId, Edit, Lease, NewKey, Options, Purpose, Vault};
     /// # use std::time::Duration;
     /// # fn main() -> credb::Result<()> {
     /// # let dir = tempfile::tempdir().unwrap();
     /// # let path = dir.path().join("v.redb");
     /// # let vault = Vault::create(&path, &Options::new(), &NewKey::Hostname("host-a".into()))?;
     /// let id = CredentialId::new("api/token")?;
-    /// match vault.lease(&id, Duration::from_secs(60))? {
+    /// match vault.lease(&id, Purpose::Renewal, Duration::from_secs(60))? {
     ///     Lease::Held(lease) => {
     ///         vault.set(&id, &Edit::new().password("fetched from somewhere"))?;
     ///         lease.leave(b"done")?;
@@ -57,9 +66,13 @@ impl Vault {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn lease(&self, id: &CredentialId, limit: Duration) -> Result<Lease> {
+    pub fn lease(&self, id: &CredentialId, purpose: Purpose, limit: Duration) -> Result<Lease> {
+        let purpose = match purpose {
+            Purpose::Renewal => 1,
+            Purpose::Rotation => 2,
+        };
         let vault_key = self.store.read(|rows| self.keys.vault_key(rows))?;
-        let name = vault_key.lease_name(id.as_str());
+        let name = vault_key.lease_name(purpose, id.as_str());
         Ok(match self.store.lease(&name, limit)? {
             Leased::Held(file) => Lease::Held(HeldLease(file)),
             Leased::Left(note) => Lease::Left(note),
@@ -106,7 +119,7 @@ mod tests {
     }
 
     fn held(vault: &Vault, id: &CredentialId, limit: Duration) -> HeldLease {
-        match vault.lease(id, limit).unwrap() {
+        match vault.lease(id, Purpose::Renewal, limit).unwrap() {
             Lease::Held(lease) => lease,
             Lease::Left(note) => panic!("left: {note:?}"),
         }
@@ -123,7 +136,11 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let vault = vault(directory.path());
         let lease = held(&vault, &id("a"), NOW);
-        assert!(matches!(vault.lease(&id("a"), NOW), Err(Error::Busy { .. })));
+        assert!(matches!(vault.lease(&id("a"), Purpose::Renewal, NOW), Err(Error::Busy { .. })));
+        match vault.lease(&id("a"), Purpose::Rotation, NOW).unwrap() {
+            Lease::Held(lease) => lease.leave(b"x").unwrap(),
+            Lease::Left(note) => panic!("left: {note:?}"),
+        }
         let other = held(&vault, &id("b"), NOW);
         let names = files(directory.path());
         assert_eq!(names.len(), 2);
@@ -140,8 +157,9 @@ mod tests {
         let vault = vault(directory.path());
         let lease = held(&vault, &id("a"), NOW);
         std::thread::scope(|scope| {
-            let waiting: Vec<_> =
-                (0..4).map(|_| scope.spawn(|| vault.lease(&id("a"), LONG).unwrap())).collect();
+            let waiting: Vec<_> = (0..4)
+                .map(|_| scope.spawn(|| vault.lease(&id("a"), Purpose::Renewal, LONG).unwrap()))
+                .collect();
             while open_files(directory.path()) < 5 {
                 std::thread::yield_now();
             }

@@ -79,6 +79,8 @@ impl Transaction<'_> {
         let (last, uid) =
             target.as_ref().map_or_else(|| (0, *random()), |row| (row.version, row.uid));
         let mut copied = self.under(to, credential, last)?;
+        // That is between the first one and whoever takes its password.
+        copied.pending = None;
         let stored = target.and_then(RecordRow::into_live);
         if let Some(stored) = stored.as_ref().filter(|stored| same_content(stored, &copied)) {
             return Ok(change(stored, false, false));
@@ -130,7 +132,7 @@ impl Transaction<'_> {
 }
 
 impl RecordRow {
-    fn into_live(self) -> Option<Credential> {
+    pub(super) fn into_live(self) -> Option<Credential> {
         match self.state {
             RecordState::Live(credential) => Some(*credential),
             RecordState::Removed { .. } => None,

@@ -74,7 +74,11 @@ impl Transaction<'_> {
         if let Some(stored) = stored.as_ref().filter(|stored| same_content(stored, &earlier)) {
             return Ok(Undone { change: change(stored, false, false), to });
         }
-        let restored = self.restored(earlier, stored.as_ref(), version)?;
+        let mut restored = self.restored(earlier, stored.as_ref(), version)?;
+        if let Some(stored) = &stored {
+            // A rotation goes on, and none that is over comes back.
+            restored.pending.clone_from(&stored.pending);
+        }
         let change = change(&restored, stored.is_none(), true);
         if let Some(stored) = stored {
             self.keep(uid, stored, Replacement::Updated)?;

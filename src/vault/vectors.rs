@@ -15,7 +15,7 @@ use super::settings::{self, Settings};
 use super::token::StateToken;
 use super::{VaultId, header, history};
 use crate::codec::{HistoryRow, IndexRow, RecordRow, RecordState};
-use crate::credential::{Credential, CredentialId, Edit, Patch, Replacement};
+use crate::credential::{Credential, CredentialId, Edit, Patch, Pending, Replacement};
 use crate::error::Result;
 use crate::keys::{EpochKeys, EpochRow, VaultKey};
 use crate::seal::Sealer;
@@ -146,7 +146,7 @@ fn time(text: &str) -> DateTime<Utc> {
 }
 
 fn credential() -> Credential {
-    Edit::new()
+    let mut credential = Edit::new()
         .username("root")
         .password(&b"P@ss\xff"[..])
         .url(Patch::Set("mysql://db".to_owned()))
@@ -154,7 +154,10 @@ fn credential() -> Credential {
         .expires_at(Patch::Set(time("2026-01-01T00:00:00Z")))
         .field("port", "3306")
         .apply(&id(), None, 2, time("2025-01-02T03:04:05.000006Z"))
-        .unwrap()
+        .unwrap();
+    let since = time("2025-01-02T03:04:05.000006Z");
+    credential.pending = Some(Pending { password: "next".into(), since });
+    credential
 }
 
 fn live() -> RecordRow {

@@ -26,6 +26,7 @@ mod remove;
 mod rename;
 mod restore;
 mod rotate;
+mod rotate_password;
 mod run;
 mod salvage;
 mod seed_commands;

@@ -33,7 +33,7 @@ const READS: [&[&str]; 15] = [
 ];
 /// What reads the vault, and must understand all that is in it.
 const COPIES: [&[&str]; 1] = [&["backup", "copy.redb"]];
-const WRITES: [&[&str]; 24] = [
+const WRITES: [&[&str]; 26] = [
     &["set", "a", "--generate"],
     &["set", "a", "--if-absent", "--generate"],
     &["set", "b", "--if-absent", "--generate", "--print"],
@@ -50,6 +50,8 @@ const WRITES: [&[&str]; 24] = [
     &["batch", "writes.jsonl"],
     &["batch", "--chunk", "1", "writes.jsonl"],
     &["config", "history.keep", "3"],
+    &["rotate", "a", "--accept"],
+    &["rotate", "a", "--abandon"],
     &["key", "add", "hostname"],
     &["key", "add", "recovery"],
     &["key", "remove", "1", "--force"],
@@ -104,8 +106,9 @@ fn all_fail(sandbox: &Sandbox, code: i32, names: &[&str]) {
     // Its own failures all have one code, and nothing may start.
     let run = ["run", "--env", "A=credb://a", "--json", "--", "touch", "started"];
     let ensure = ["ensure", "b", "--max-age", "1h", "--json", "--", "touch", "started"];
-    for (outcome, code) in [(sandbox.credb(run).run(), 125), (sandbox.credb(ensure).run(), code)] {
-        let outcome = outcome.code(code);
+    let rotate = ["rotate", "a", "--json", "--", "touch", "started"];
+    for (call, code) in [(&run[..], 125), (&ensure, code), (&rotate, code)] {
+        let outcome = sandbox.credb(call).run().code(code);
         let error = outcome.error_json();
         let expected = error["code"].as_str().is_some_and(|name| names.contains(&name));
         outcome.check(expected, &format!("one of the JSON codes {names:?} was expected"));

@@ -22,7 +22,8 @@ use std::path::Path;
 
 use credb::simulate::{self, Event};
 use credb::{
-    Change, Condition, Edit, KeySource, NewKey, Options, Overwrite, Purge, Transaction, Vault,
+    Change, Condition, Edit, KeySource, NewKey, Options, Overwrite, Patch, Purge, Transaction,
+    Vault,
 };
 
 use crate::campaign::{Effort, Image, Record};
@@ -136,7 +137,7 @@ fn changes(name: &'static str, options: &Options) -> (Record, Vec<State>) {
     let states = RefCell::new(vec![stage::state(&vault).unwrap()]);
     let slot = Cell::new(0);
     let long = "x".repeat(6_000);
-    let steps: [&dyn Fn(); 13] = [
+    let steps: [&dyn Fn(); 15] = [
         &|| drop(vault.set(&id("new"), &Edit::new().password("one")).unwrap()),
         &|| drop(vault.set(&id("old0"), &Edit::new().password("two")).unwrap()),
         &|| drop(vault.set(&id("long"), &Edit::new().password(long.as_str())).unwrap()),
@@ -148,6 +149,12 @@ fn changes(name: &'static str, options: &Options) -> (Record, Vec<State>) {
         &|| {
             moved(&vault, |transaction| {
                 transaction.rename(&id("old1"), &id("n"), Overwrite::Never)
+            });
+        },
+        &|| prepared(&vault),
+        &|| {
+            moved(&vault, |transaction| {
+                transaction.accept(&id("n"), Condition::Always, &Patch::Clear)
             });
         },
         &|| {
@@ -219,6 +226,11 @@ fn rotating() -> (Record, Vec<State>) {
 
 fn moved(vault: &Vault, body: impl Fn(&mut Transaction<'_>) -> credb::Result<Change>) {
     assert!(vault.write(body).unwrap().changed);
+}
+
+/// Stores a password that is pending: lost, or half there, it would differ from all states.
+fn prepared(vault: &Vault) {
+    moved(vault, |transaction| transaction.prepare(&id("n"), &"new".into(), Condition::Always));
 }
 
 fn several(vault: &Vault) {

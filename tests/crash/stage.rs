@@ -106,6 +106,10 @@ pub(crate) fn state(vault: &Vault) -> Result<State, Error> {
             let credential = snapshot.get(&metadata.id)?;
             let value = (metadata.version, credential.password.expose().to_vec());
             state.insert(metadata.id.to_string(), value);
+            if let Some(pending) = credential.pending {
+                let value = (metadata.version, pending.password.expose().to_vec());
+                state.insert(format!("pending for {}", metadata.id), value);
+            }
         }
         for name in ["a", "b", "n", "new", "old0", "old1", "old2"] {
             let earlier = match snapshot.history(&id(name)) {

@@ -158,6 +158,7 @@ def record(reader):
         row["metadata"] = metadata(reader)
         row["password"] = reader.bytes()
         row["fields"] = reader.list(lambda: (reader.text(), reader.bytes()))
+        row["pending"] = reader.option(lambda: (reader.bytes(), reader.number(8, signed=True)))
     else:
         row["removed_at"] = reader.number(8, signed=True)
     reader.end()
@@ -169,6 +170,7 @@ def earlier(reader):
     row["metadata"] = metadata(reader)
     row["password"] = reader.bytes()
     row["fields"] = reader.list(lambda: (reader.text(), reader.bytes()))
+    row["pending"] = reader.option(lambda: (reader.bytes(), reader.number(8, signed=True)))
     row["replaced"] = ("updated", "removed", "renamed")[reader.number(4)]
     if row["replaced"] == "renamed":
         row["from"] = reader.text()

@@ -4,6 +4,8 @@ use std::ffi::OsString;
 
 use clap::Args;
 
+use super::PolicyArgs;
+
 /// Arguments of `ensure`.
 #[derive(Args)]
 #[command(after_help = "\
@@ -74,4 +76,57 @@ pub(crate) struct WatchArgs {
     /// End after so many seconds
     #[arg(long, value_name = "SECONDS")]
     pub(crate) timeout: Option<OsString>,
+}
+
+/// Arguments of `rotate`.
+#[derive(Args)]
+#[command(after_help = "\
+The new password is stored as pending before COMMAND starts, and takes the place of the old one if
+COMMAND succeeds. COMMAND finds the old one in the file that $CREDB_OLD names and the new one in
+$CREDB_NEW, without a newline, and the id in $CREDB_ID. If it fails, its exit code is passed on and
+the new password stays pending, since the service may have it already: --resume runs a command with
+the same two passwords, --accept takes the new one, --abandon forgets it.
+
+Examples:
+  credb rotate db/mysql --expires 90d -- ./change-password
+  credb rotate db/mysql --resume -- ./change-password
+  credb rotate db/mysql --accept")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub(crate) struct RotateArgs {
+    /// The credential
+    #[arg(value_name = "ID")]
+    pub(crate) id: Option<OsString>,
+    /// The credential, for ids that start with a dash: --id=-x
+    #[arg(long = "id", value_name = "ID", conflicts_with = "id")]
+    pub(crate) id_option: Option<OsString>,
+    /// Make a random password, which is the default, of so many characters
+    #[arg(
+        long, value_name = "LENGTH", num_args = 0..=1, require_equals = true,
+        value_parser = clap::value_parser!(u16).range(8..=1024),
+    )]
+    #[expect(clippy::option_option, reason = "the option, and its value")]
+    pub(crate) generate: Option<Option<u16>>,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
+    /// When the new password expires [default: never]
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) expires: Option<OsString>,
+    /// Seconds until COMMAND is ended [default: 300]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<OsString>,
+    /// Let COMMAND read the input of this process instead of nothing
+    #[arg(long)]
+    pub(crate) stdin: bool,
+    /// Run COMMAND for the password that is pending
+    #[arg(long, group = "step")]
+    pub(crate) resume: bool,
+    /// Put the pending password in the place of the old one
+    #[arg(long, group = "step")]
+    pub(crate) accept: bool,
+    /// Forget the pending password
+    #[arg(long, group = "step")]
+    pub(crate) abandon: bool,
+    /// What makes the new password known, with its arguments
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
 }

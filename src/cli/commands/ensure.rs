@@ -6,33 +6,26 @@
 mod note;
 
 use std::ffi::{OsStr, OsString};
-use std::io;
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use credb::exchange::{MAX_INPUT, json};
 use credb::{
-    Condition, Credential, CredentialId, Edit, Error, HeldLease, Lease, Patch, Secret, Vault,
-    limits,
+    Condition, Credential, CredentialId, Edit, Error, HeldLease, Lease, Patch, Purpose, Secret,
+    Vault, limits,
 };
 use serde_json::json;
 
 use self::note::Note;
 use super::get;
+use super::started::{expiry, failed, timeout};
 use crate::cli::args::EnsureArgs;
 use crate::cli::child::{self, Bounds, End};
 use crate::cli::context::{Context, io_error};
-use crate::cli::globals::{LONGEST_WAIT, seconds};
 use crate::cli::input::{self, without_line_end};
 use crate::cli::page::{Page, Reader};
 use crate::cli::report::Failure;
-use crate::cli::when::{FORMS, SPANS, When, span};
-
-/// How long a command may run if nothing else is said.
-const USUAL_TIMEOUT: Duration = Duration::from_secs(300);
-
-/// The exit code of a command that took too long, as timeout(1) has it.
-const TIMED_OUT: u8 = 124;
+use crate::cli::when::{SPANS, span};
 
 /// Prints the password that is there, or a new one.
 pub(super) fn run(context: &Context, args: EnsureArgs) -> Result<(), Failure> {
@@ -44,7 +37,7 @@ pub(super) fn run(context: &Context, args: EnsureArgs) -> Result<(), Failure> {
         return tell(context, &stored, Refreshed::No, raw);
     }
     let limit = plan.timeout.saturating_add(context.globals.wait);
-    match vault.lease(&plan.id, limit) {
+    match vault.lease(&plan.id, Purpose::Renewal, limit) {
         Ok(Lease::Held(lease)) => {
             let (credential, refreshed) = plan.renew(&vault, lease)?;
             tell(context, &credential, refreshed, raw)
@@ -65,6 +58,7 @@ pub(super) fn run(context: &Context, args: EnsureArgs) -> Result<(), Failure> {
                 limit.as_secs()
             ),
             code: 7,
+            hint: None,
         }),
         Err(error) => Err(error.into()),
     }
@@ -99,18 +93,11 @@ enum Form {
 impl Plan {
     fn new(args: EnsureArgs) -> Result<Self, Failure> {
         let id = args.id.or(args.id_option).ok_or_else(|| Failure::usage("an ID is needed"))?;
-        let timeout = match args.timeout {
-            None => USUAL_TIMEOUT,
-            Some(text) => seconds(&text).filter(|limit| !limit.is_zero()).ok_or_else(|| {
-                Failure::usage(format!(
-                    "--timeout must be a number of seconds above 0, at most {LONGEST_WAIT}"
-                ))
-            })?,
-        };
+        let timeout = timeout(args.timeout.as_deref())?;
         let output = if args.output_json {
             Form::Json
         } else {
-            Form::Password(expiry(args.expires.as_deref())?)
+            Form::Password(expiry(args.expires.as_deref())?.unwrap_or(Patch::Clear))
         };
         Ok(Self {
             id: input::id(id)?,
@@ -170,29 +157,15 @@ impl Plan {
             Form::Json => MAX_INPUT,
             Form::Password(_) => limits::PASSWORD + 2,
         };
-        let bounds = Bounds { time: self.timeout, output: largest, stdin: self.stdin };
+        let bounds = Bounds { time: self.timeout, output: Some(largest), stdin: self.stdin };
         let end = child::run(command, &bounds).map_err(io_error("run", program.as_ref()))?;
-        let failed = |message, code| Err(Failure::Command { name: "command", message, code });
         match end {
             End::Done(mut printed) => Ok(Secret::new(std::mem::take(&mut *printed))),
-            End::Failed(code) => failed(
-                format!("the command that renews \"{}\" failed with exit code {code}", self.id),
-                code,
-            ),
-            End::TimedOut => failed(
-                format!(
-                    "the command that renews \"{}\" was ended after {} s",
-                    self.id,
-                    self.timeout.as_secs_f64()
-                ),
-                TIMED_OUT,
-            ),
             End::TooMuch => Err(Failure::invalid(
                 "the output of the command",
                 format!("has more than {largest} bytes"),
             )),
-            End::Interrupted(signal) => Err(Failure::Stopped(signal)),
-            End::NotStarted(source, code) => Err(not_started(&program, source, code)),
+            other => Err(failed(other, &program, &format!("renews \"{}\"", self.id))),
         }
     }
 
@@ -220,21 +193,8 @@ fn changed(id: &CredentialId, expected: u64, actual: u64) -> Error {
     Error::VersionMismatch { id: id.clone(), expected, actual }
 }
 
-fn not_started(program: &OsStr, source: io::Error, code: u8) -> Failure {
-    Failure::NotStarted { error: Error::Io { action: "run", path: program.into(), source }, code }
-}
-
 fn spanned(option: &str, text: &OsStr) -> Result<TimeDelta, Failure> {
     text.to_str().and_then(span).ok_or_else(|| Failure::usage(format!("{option} {SPANS}")))
-}
-
-fn expiry(when: Option<&OsStr>) -> Result<Patch<chrono::DateTime<Utc>>, Failure> {
-    let Some(when) = when else { return Ok(Patch::Clear) };
-    match when.to_str().and_then(|text| When::parse(text, Utc::now())) {
-        Some(When::At(time)) => Ok(Patch::Set(time)),
-        Some(When::Never) => Ok(Patch::Clear),
-        None => Err(Failure::usage(format!("--expires {FORMS}"))),
-    }
 }
 
 fn tell(

@@ -164,6 +164,9 @@ pub(super) fn add_whole(page: &mut Page<'_>, credential: &Credential, values: Va
         let mark = if metadata.is_expired(Utc::now()) { " (expired)" } else { "" };
         page.labelled("expires", format!("{}{mark}", reader.time(expiry)).as_bytes());
     }
+    if let Some(pending) = &credential.pending {
+        page.labelled("pending since", reader.time(pending.since).as_bytes());
+    }
     page.labelled("version", metadata.version.to_string().as_bytes());
 }
 

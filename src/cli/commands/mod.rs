@@ -20,12 +20,14 @@ mod purge;
 mod read;
 mod remove;
 mod rename;
+mod replace;
 mod resolve;
 mod restore;
 mod run;
 mod salvage;
 mod set;
 mod sink;
+mod started;
 mod tag;
 mod undo;
 mod vaults;
@@ -55,6 +57,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Run(args) => run::run(context, args),
         Command::Inject(args) => inject::run(context, args),
         Command::Ensure(args) => ensure::run(context, args),
+        Command::Rotate(args) => replace::run(context, *args),
         Command::Watch(args) => watch::run(context, args),
         Command::List(args) => list::run(context, args),
         Command::Remove(args) => remove::run(context, args),

@@ -32,7 +32,7 @@ pub struct Parsed {
 /// - `fields` changes only the fields it names: `{"NAME":{"value":"text"}}`,
 ///   `{"NAME":{"value_base64":"..."}}` or `{"NAME":"text"}` sets one, `{"NAME":null}` unsets one,
 ///   and `"fields":null` unsets all.
-/// - `field_names`, `version` and all times but `expires_at` are accepted and ignored.
+/// - `field_names`, `version`, `pending_since` and all times but `expires_at` are accepted and ignored.
 /// - An empty `password` is taken as it is written; `null` is refused.
 ///
 /// # Errors
@@ -141,9 +141,13 @@ pub(in crate::exchange) fn with_member(edit: Edit, key: &str, value: &Node) -> R
         "tags" => edit.tags(tags(value)?),
         "fields" => with_fields(edit, value)?,
         "expires_at" => edit.expires_at(expiry(value)?),
-        "id" | "field_names" | "created_at" | "updated_at" | "password_changed_at" | "version" => {
-            edit
-        }
+        "id"
+        | "field_names"
+        | "created_at"
+        | "updated_at"
+        | "password_changed_at"
+        | "version"
+        | "pending_since" => edit,
         unknown => return Err(Error::invalid(format!("key {}", quoted(unknown)), "is unknown")),
     })
 }

@@ -61,7 +61,7 @@ impl Note {
         let what =
             if name == "command" { "the command of another caller" } else { "another caller" };
         let message = format!("{what} failed to renew \"{id}\", with exit code {code}");
-        Err(Failure::Command { name, message, code })
+        Err(Failure::Command { name, message, code, hint: None })
     }
 }
 

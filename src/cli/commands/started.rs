@@ -1,0 +1,59 @@
+//! What the commands that start others have in common: their options, and what failures mean.
+
+use std::ffi::OsStr;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use credb::{Error, Patch};
+
+use crate::cli::child::End;
+use crate::cli::globals::{LONGEST_WAIT, seconds};
+use crate::cli::report::Failure;
+use crate::cli::when::{FORMS, When};
+
+/// How long a command may run if nothing else is said.
+const USUAL_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// The exit code of a command that took too long, as timeout(1) has it.
+const TIMED_OUT: u8 = 124;
+
+/// The value of `--timeout`.
+pub(super) fn timeout(text: Option<&OsStr>) -> Result<Duration, Failure> {
+    let Some(text) = text else { return Ok(USUAL_TIMEOUT) };
+    seconds(text).filter(|limit| !limit.is_zero()).ok_or_else(|| {
+        Failure::usage(format!(
+            "--timeout must be a number of seconds above 0, at most {LONGEST_WAIT}"
+        ))
+    })
+}
+
+/// The value of `--expires`.
+pub(super) fn expiry(when: Option<&OsStr>) -> Result<Option<Patch<DateTime<Utc>>>, Failure> {
+    let Some(when) = when else { return Ok(None) };
+    match when.to_str().and_then(|text| When::parse(text, Utc::now())) {
+        Some(When::At(time)) => Ok(Some(Patch::Set(time))),
+        Some(When::Never) => Ok(Some(Patch::Clear)),
+        None => Err(Failure::usage(format!("--expires {FORMS}"))),
+    }
+}
+
+/// The failure of a command that `does` something, if it did not end well.
+pub(super) fn failed(end: End, program: &OsStr, does: &str) -> Failure {
+    let command = |how: &str, code| Failure::Command {
+        name: "command",
+        message: format!("the command that {does} {how}"),
+        code,
+        hint: None,
+    };
+    match end {
+        End::Failed(code) => command(&format!("failed with exit code {code}"), code),
+        End::TimedOut => command("took longer than --timeout and was ended", TIMED_OUT),
+        End::Interrupted(signal) => Failure::Stopped(signal),
+        End::NotStarted(source, code) => {
+            let error = Error::Io { action: "run", path: program.into(), source };
+            Failure::NotStarted { error, code }
+        }
+        // Callers that bound its output say more.
+        End::Done(_) | End::TooMuch => command("printed too much and was ended", 1),
+    }
+}

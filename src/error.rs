@@ -26,6 +26,27 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// There is another vault at the path than the one known there: somebody may have put it in
+    /// its place.
+    #[error("{} is not the vault that was here before: it is {found}, and {known} is known", path.display())]
+    OtherVault {
+        /// The path.
+        path: PathBuf,
+        /// The id of the vault that is known there.
+        known: String,
+        /// The id of the vault that is there.
+        found: String,
+    },
+
+    /// The file of known vaults is damaged, and was left alone.
+    #[error("the list of known vaults {} is damaged: line {line} is malformed", path.display())]
+    KnownVaultsDamaged {
+        /// The file.
+        path: PathBuf,
+        /// The first line that is wrong.
+        line: usize,
+    },
+
     /// There is something at the path where a vault was to be made; it was left alone.
     #[error("{} exists already", path.display())]
     VaultExists {

@@ -34,6 +34,7 @@ mod error;
 pub mod exchange;
 mod files;
 mod keys;
+mod known;
 pub mod location;
 mod seal;
 mod secret;
@@ -48,6 +49,7 @@ pub use credential::{
 };
 pub use error::{Attempt, Error, Result};
 pub use keys::{KdfCost, KeySource, NewKey, Passphrase, RecoveryCode, Slot, SlotKind};
+pub use known::KnownVaults;
 pub use secret::Secret;
 pub use store::inside_store_call;
 #[cfg(feature = "fuzzing")]

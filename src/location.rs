@@ -71,6 +71,15 @@ impl Locations {
         Ok(base.join("machine.key"))
     }
 
+    /// The path of the file that says which vault is known at which path.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::machine_secret`].
+    pub fn known_vaults(&self) -> Result<PathBuf> {
+        Ok(self.machine_secret()?.with_file_name("known_vaults"))
+    }
+
     /// The file that a `--vault` value means: with a `/` it is a path, taken as it is, else a name
     /// in the data directory.
     ///

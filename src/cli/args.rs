@@ -20,7 +20,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use self::copies::{BackupArgs, RestoreArgs, SalvageArgs, VerifyArgs};
 pub(crate) use self::earlier::{ConfigArgs, DueArgs, HistoryArgs, OneId, PurgeArgs, UndoArgs};
 pub(crate) use self::keys::{
-    InitArgs, KeyAddArgs, KeyCommand, KeyRebindArgs, KeyRemoveArgs, KeyRotateArgs, NewKeyArgs,
+    InitArgs, KeyAddArgs, KeyCommand, KeyRebindArgs, KeyRemoveArgs, KeyRotateArgs, KeyTrustArgs,
+    NewKeyArgs,
 };
 pub(crate) use self::references::{InjectArgs, ReadArgs, RunArgs};
 pub(crate) use self::set::{GenerateArgs, PolicyArgs, SetArgs, SourceArgs};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use credb::location::Locations;
-use credb::{Error, KeySource, LockedVault, Options, SlotKind, Vault};
+use credb::{Error, KeySource, KnownVaults, LockedVault, Options, SlotKind, Vault};
 
 use super::globals::{Chosen, Globals, Origin};
 use super::hints::{self, Hints};
@@ -68,8 +68,26 @@ impl Context {
 
     /// How vaults are opened, waiting for others at most this long.
     pub(crate) fn options_with(&self, wait: Duration) -> Options {
+        self.with_known_vaults(self.options_for_copy(wait))
+    }
+
+    /// How a file is opened that is not the vault of its path: a backup.
+    pub(crate) fn options_for_copy(&self, wait: Duration) -> Options {
         let options = Options::new().wait_in_all(wait).one_shot();
         if self.globals.network { options.allow_network_file_system() } else { options }
+    }
+
+    /// The vaults that are known, if there is a place for that.
+    pub(crate) fn known_vaults(&self) -> Option<KnownVaults> {
+        let path = self.locations.known_vaults().ok()?;
+        Some(KnownVaults::in_file(&path))
+    }
+
+    fn with_known_vaults(&self, options: Options) -> Options {
+        match self.known_vaults() {
+            Some(known) => options.known_vaults(known),
+            None => options,
+        }
     }
 
     /// The keys to try.
@@ -110,7 +128,7 @@ impl Context {
 
     /// Opens and unlocks the vault for many calls, each of which may wait for others anew.
     pub(crate) fn open_to_stay(&self) -> Result<Vault, Failure> {
-        let options = Options::new().wait(self.globals.wait);
+        let options = self.with_known_vaults(Options::new().wait(self.globals.wait));
         let options =
             if self.globals.network { options.allow_network_file_system() } else { options };
         self.unlock(&LockedVault::open(&self.vault_path()?, &options)?, &self.keys()?)

@@ -92,6 +92,14 @@ impl Hints {
             )),
             Error::Corrupt { .. } => self.damaged(),
             Error::NotAVault { path, .. } => not_a_vault(path),
+            Error::OtherVault { .. } => Some(format!(
+                "if you know why it is another: `{}`; if not, somebody may have put it there",
+                self.command("key trust")
+            )),
+            Error::KnownVaultsDamaged { path, .. } => Some(format!(
+                "`rm {}` forgets them all; each is known again when it is opened",
+                quote_path(path)
+            )),
             Error::Busy { .. } => Some(self.busy()),
             Error::UnsupportedFileSystem { .. } => Some(format!(
                 "if nobody else uses it at the same time: `CREDB_ALLOW_NETWORK_FS=1 {}`",

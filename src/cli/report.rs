@@ -297,8 +297,8 @@ fn classify(error: &Error) -> (&'static str, u8) {
         Error::Locked { .. } | Error::KeyUnusable { .. } | Error::ForeignLocked { .. } => {
             ("locked", 5)
         }
-        Error::Corrupt { .. } => ("corrupt", 6),
-        Error::NotAVault { .. } => ("not_a_vault", 6),
+        Error::Corrupt { .. } | Error::KnownVaultsDamaged { .. } => ("corrupt", 6),
+        Error::NotAVault { .. } | Error::OtherVault { .. } => ("not_a_vault", 6),
         Error::NewerFormat { .. } => ("newer_format", 6),
         Error::Busy { .. } => ("busy", 7),
         Error::Io { .. } | Error::OutcomeUnknown { .. } | Error::UnsupportedFileSystem { .. } => {

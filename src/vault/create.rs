@@ -46,6 +46,7 @@ impl Vault {
             manifest.renew_fixed(rows, &vault_key)?;
             manifest.write(rows, &vault_key, created_at)
         })?;
+        options.placed(&path, id);
         LockedVault::open(&path, options)?.unlock_held(&new_slot.slot_key(1), &vault_key)
     }
 }

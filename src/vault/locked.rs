@@ -8,6 +8,7 @@ use super::unlocked::Unlocked;
 use super::{Options, Vault, VaultId};
 use crate::error::{Attempt, Error, Result};
 use crate::keys::{KeySource, Secrets, Slot, SlotFailure, SlotKey, SlotKind, SlotRow, VaultKey};
+use crate::known::Newcomer;
 use crate::store::{FilePlace, FileSystems, ReadRows, Store, Table};
 
 /// A vault whose file is known to be one, but for which no key was tried yet.
@@ -34,6 +35,8 @@ pub struct LockedVault {
     pub(super) store: Arc<Store>,
     pub(super) id: VaultId,
     pub(super) file_systems: FileSystems,
+    /// To be known once a key has opened it.
+    newcomer: Option<Newcomer>,
 }
 
 impl LockedVault {
@@ -42,18 +45,20 @@ impl LockedVault {
     /// # Errors
     ///
     /// [`Error::VaultNotFound`], [`Error::NotAVault`], [`Error::NewerFormat`],
-    /// [`Error::Corrupt`], [`Error::Busy`] (only if the file has to be repaired first),
+    /// [`Error::OtherVault`] and [`Error::KnownVaultsDamaged`] (only with
+    /// [`Options::known_vaults`]), [`Error::Corrupt`], [`Error::Busy`] (only if the file has to be repaired first),
     /// [`Error::Io`] and [`Error::UnsupportedFileSystem`].
     pub fn open(path: &Path, options: &Options) -> Result<Self> {
         let place = FilePlace::find(path, options.file_systems())?;
         let patience = options.patience(path);
         let store = Store::open(Box::new(place), patience, options.lifetime())?;
         let id = store.read(|rows| header::check(rows, store.path(), Intent::Read))?;
-        Ok(Self::of(Arc::new(store), id, options.file_systems()))
+        let newcomer = options.known().map(|known| known.check(path, id)).transpose()?.flatten();
+        Ok(Self { newcomer, ..Self::of(Arc::new(store), id, options.file_systems()) })
     }
 
     pub(super) fn of(store: Arc<Store>, id: VaultId, file_systems: FileSystems) -> Self {
-        Self { store, id, file_systems }
+        Self { store, id, file_systems, newcomer: None }
     }
 
     /// The full path of the vault's file.
@@ -118,6 +123,9 @@ impl LockedVault {
         let unlocked = self.store.read(|rows| {
             Unlocked::new(self.path().to_owned(), slot_key.clone(), vault_key.again(), rows)
         })?;
+        if let Some(newcomer) = &self.newcomer {
+            newcomer.welcome(self.id);
+        }
         Ok(Vault::new(self, unlocked))
     }
 

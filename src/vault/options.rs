@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::VaultId;
+use crate::known::KnownVaults;
 use crate::store::{FileSystems, Lifetime, Patience};
 
 /// The wait for other processes if nothing else is asked for.
@@ -23,6 +25,7 @@ pub struct Options {
     wait: Wait,
     lifetime: Lifetime,
     file_systems: FileSystems,
+    known: Option<KnownVaults>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +42,7 @@ impl Options {
             wait: Wait::EachCall(DEFAULT_WAIT),
             lifetime: Lifetime::Long,
             file_systems: FileSystems::Local,
+            known: None,
         }
     }
 
@@ -69,6 +73,31 @@ impl Options {
     pub fn allow_network_file_system(mut self) -> Self {
         self.file_systems = FileSystems::Any;
         self
+    }
+
+    /// Opens a vault only if it is the one that this file knows at its path. A vault at a path
+    /// that is not known yet is known once a key has opened it; making one, or restoring or
+    /// salvaging one to a path, makes it the one that is known there.
+    #[must_use]
+    pub fn known_vaults(mut self, known: KnownVaults) -> Self {
+        self.known = Some(known);
+        self
+    }
+
+    /// The same for a file that is not the vault of its path: a backup.
+    pub(super) fn for_copy(&self) -> Self {
+        Self { known: None, ..self.clone() }
+    }
+
+    pub(super) fn known(&self) -> Option<&KnownVaults> {
+        self.known.as_ref()
+    }
+
+    /// Knows the vault that was just placed at a path, as far as that can be written down.
+    pub(super) fn placed(&self, path: &Path, vault: VaultId) {
+        if let Some(known) = &self.known {
+            known.note(path, vault);
+        }
     }
 
     pub(super) fn lifetime(&self) -> Lifetime {

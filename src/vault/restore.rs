@@ -44,8 +44,8 @@ impl Vault {
         key: &NewKey,
         progress: Progress<'_>,
     ) -> Result<Restored> {
-        let path = std::path::absolute(path).map_err(Error::io("create", path))?;
-        let path = std::fs::canonicalize(&path).unwrap_or(path);
+        let named = std::path::absolute(path).map_err(Error::io("create", path))?;
+        let path = std::fs::canonicalize(&named).unwrap_or_else(|_| named.clone());
         if path == self.path() {
             return Err(Error::invalid("restore", "would take the place of its own source"));
         }
@@ -74,6 +74,7 @@ impl Vault {
             Ok((draft, credentials))
         })?;
         let kept = place(draft, &path, options)?;
+        options.placed(&named, self.id);
         Ok(Restored { credentials, kept })
     }
 

@@ -68,7 +68,8 @@ impl Vault {
             return Err(Error::VaultExists { path: new.to_owned() });
         }
         let mut found = Found::scan(damaged)?;
-        let backup = keys_from.map(|path| Self::open(path, options, keys)).transpose()?;
+        let backup =
+            keys_from.map(|path| Self::open(path, &options.for_copy(), keys)).transpose()?;
         let (vault_key, epochs) = match &backup {
             None => (found.vault_key(damaged, keys)?, found.epochs.clone()),
             Some(backup) => {
@@ -86,6 +87,7 @@ impl Vault {
         found.promote_history(vault_key.vault(), &epochs);
         let salvaged = found.report(&vault_key, &epochs);
         found.write(new, options, &vault_key, &epochs, &new_key.slot()?)?;
+        options.placed(new, VaultId(*vault_key.vault()));
         Ok(salvaged)
     }
 

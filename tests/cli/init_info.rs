@@ -48,9 +48,10 @@ fn init_that_fails_leaves_nothing_behind() {
 }
 
 #[test]
-fn init_leaves_exactly_the_vault_and_the_machine_secret() {
+fn init_leaves_exactly_the_vault_the_machine_secret_and_what_knows_it() {
     let sandbox = Sandbox::with_vault();
-    let mut expected = vec![sandbox.vault(), sandbox.machine_key()];
+    let known = sandbox.machine_key().with_file_name("known_vaults");
+    let mut expected = vec![sandbox.vault(), sandbox.machine_key(), known];
     expected.sort();
     assert_eq!(sandbox.file_names(), expected);
 }
@@ -92,7 +93,8 @@ fn racing_inits_make_one_vault_under_one_machine_secret() {
         let codes: Vec<_> = racers.into_iter().map(|racer| racer.wait().exit_code()).collect();
         let count = |code| codes.iter().filter(|own| **own == Some(code)).count();
         assert_eq!((count(0), count(4)), (1, 7), "{codes:?}");
-        let mut expected = vec![sandbox.vault(), sandbox.machine_key()];
+        let known = sandbox.machine_key().with_file_name("known_vaults");
+        let mut expected = vec![sandbox.vault(), sandbox.machine_key(), known];
         expected.sort();
         assert_eq!(sandbox.file_names(), expected);
         sandbox.put("a", "pw");

@@ -16,6 +16,7 @@ mod hostile;
 mod init_info;
 mod inject;
 mod keys;
+mod known_vaults;
 mod list;
 mod locations;
 mod never_empty;

@@ -59,6 +59,11 @@ Examples:
   credb key rebind --hostname old-name
   credb key rebind 2")]
     Rebind(KeyRebindArgs),
+    /// Know the vault that is at its path now, in the place of the one before
+    #[command(after_help = "\
+Which vault is at which path is kept beside the machine secret. A vault that was made, restored or
+salvaged is known; after one was moved or copied there by hand, say so with this.")]
+    Trust(KeyTrustArgs),
     /// Remove something that opens the vault
     #[command(visible_alias = "rm")]
     Remove(KeyRemoveArgs),
@@ -100,6 +105,14 @@ pub(crate) struct KeyRebindArgs {
     /// The slot's number, where there are several hostname slots
     #[arg(value_name = "SLOT")]
     pub(crate) slot: Option<u32>,
+}
+
+/// Arguments of `key trust`.
+#[derive(Args)]
+pub(crate) struct KeyTrustArgs {
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) force: bool,
 }
 
 /// Arguments of `key remove`.

@@ -1,6 +1,7 @@
 //! `key`: what opens the vault.
 
 mod rotate;
+mod trust;
 
 use credb::{NewKey, RecoveryCode, Slot, SlotKind, Vault};
 use serde_json::json;
@@ -26,6 +27,7 @@ pub(super) fn run(context: &Context, command: KeyCommand) -> Result<(), Failure>
         KeyCommand::List => list(context),
         KeyCommand::Add(args) => add(context, &args),
         KeyCommand::Rebind(args) => rebind(context, &args),
+        KeyCommand::Trust(args) => trust::run(context, &args),
         KeyCommand::Remove(args) => remove(context, &args),
         KeyCommand::Rotate(args) => rotate::run(context, &args),
     }

@@ -28,7 +28,7 @@ pub(super) fn run(context: &Context, args: &RestoreArgs) -> Result<(), Failure> 
         prompt => prompt.filter(|_| replaces && !args.force),
     };
     let start = Instant::now();
-    let backup = LockedVault::open(&args.file, &context.options())
+    let backup = LockedVault::open(&args.file, &context.options_for_copy(context.globals.wait))
         .map_err(|error| context.about_file(&args.file, error))?;
     let backup = match context.unlock(&backup, &context.keys()?) {
         Err(Failure::Library { error, hint: None }) => {

@@ -21,7 +21,7 @@ pub(crate) use self::copies::{BackupArgs, RestoreArgs, SalvageArgs, VerifyArgs};
 pub(crate) use self::earlier::{ConfigArgs, DueArgs, HistoryArgs, OneId, PurgeArgs, UndoArgs};
 pub(crate) use self::keys::{
     InitArgs, KeyAddArgs, KeyCommand, KeyRebindArgs, KeyRemoveArgs, KeyRotateArgs, KeyTrustArgs,
-    NewKeyArgs,
+    NewKeyArgs, UnlockArgs,
 };
 pub(crate) use self::references::{InjectArgs, ReadArgs, RunArgs};
 pub(crate) use self::set::{GenerateArgs, PolicyArgs, SetArgs, SourceArgs};
@@ -193,6 +193,17 @@ pub(crate) enum Command {
     Due(DueArgs),
     /// Show or change settings of the vault
     Config(ConfigArgs),
+    /// Ask for the passphrase once, and keep the vault unlocked for a while
+    #[command(after_help = "\
+The kernel's keyring holds the key, for this user in all sessions, and nothing is written to disk.
+Where there is none, as in many containers, and for cron, use a key file.
+
+Examples:
+  credb unlock             15 minutes
+  credb unlock --for 8h    until the evening")]
+    Unlock(UnlockArgs),
+    /// End what unlock began
+    Lock,
     /// Show what the vault is, what opens it and what is weak about it
     #[command(alias = "vault-info", after_help = "The old name vault-info works too.")]
     Info,

@@ -111,7 +111,7 @@ impl Context {
         locked: &LockedVault,
         keys: &[KeySource],
     ) -> Result<Vault, Failure> {
-        let failed = match locked.unlock(keys) {
+        let failed = match self.unlock_unasked(locked, keys) {
             Err(error @ Error::Locked { .. }) => error,
             opened => return Ok(opened?),
         };
@@ -123,6 +123,22 @@ impl Context {
                 passphrase::ask(prompt, locked, failed)
             }
             _ => Err(failed.into()),
+        }
+    }
+
+    /// Unlocks a vault with what needs no question: one of these keys, or what `unlock` left
+    /// with the kernel.
+    pub(crate) fn unlock_unasked(
+        &self,
+        locked: &LockedVault,
+        keys: &[KeySource],
+    ) -> credb::Result<Vault> {
+        match locked.unlock(keys) {
+            // A key that was asked for is tried alone.
+            Err(error @ Error::Locked { .. }) if self.globals.key.is_none() => {
+                locked.unlock_again()?.ok_or(error)
+            }
+            opened => opened,
         }
     }
 

@@ -10,6 +10,11 @@ mod kind;
 mod passphrase;
 mod recipient;
 mod recovery;
+#[cfg(target_os = "linux")]
+pub(crate) mod session;
+#[cfg(not(target_os = "linux"))]
+#[path = "no_session.rs"]
+pub(crate) mod session;
 mod slot;
 mod source;
 

@@ -105,6 +105,15 @@ struct DetailsWire {
 }
 
 impl SlotKey {
+    #[cfg(target_os = "linux")]
+    pub(super) fn new(number: u32, key: Key) -> Self {
+        Self { number, key }
+    }
+
+    pub(super) fn expose(&self) -> &[u8; 32] {
+        &self.key
+    }
+
     /// The slot it opens.
     pub(crate) fn number(&self) -> u32 {
         self.number

@@ -35,6 +35,7 @@ mod set;
 mod set_many;
 mod tag;
 mod terminal;
+mod unlock;
 mod verify;
 mod watch;
 

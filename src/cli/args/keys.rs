@@ -125,3 +125,11 @@ pub(crate) struct KeyRemoveArgs {
     #[arg(short, long)]
     pub(crate) force: bool,
 }
+
+/// Arguments of `unlock`.
+#[derive(Args)]
+pub(crate) struct UnlockArgs {
+    /// For how long, such as 30s, 15m, 8h or 7d, at most 30d [default: 15m]
+    #[arg(long = "for", value_name = "TIME")]
+    pub(crate) time: Option<String>,
+}

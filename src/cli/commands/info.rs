@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use chrono::{DateTime, Utc};
 use credb::{Info, LockedVault, RotationState, Slot, SlotKind};
 use serde_json::{Value, json};
 
@@ -21,6 +22,8 @@ struct About {
     permissions: u32,
     slots: Vec<Slot>,
     unlocked: Option<Info>,
+    /// Until when the kernel holds a key.
+    until: Option<DateTime<Utc>>,
 }
 
 /// Shows all that can be known; a locked vault fails after that.
@@ -67,6 +70,7 @@ impl About {
             permissions,
             slots,
             unlocked: info,
+            until: vault.unlocked_until(),
         })
     }
 
@@ -88,6 +92,9 @@ impl About {
         if let Some((state, _)) = info.and_then(|info| rotation(info.rotation)) {
             value["rotation"] = state.into();
         }
+        if let Some(until) = self.until {
+            value["unlocked_until"] = optional_time(Some(until)).into();
+        }
         value
     }
 
@@ -97,6 +104,9 @@ impl About {
         page.labelled("vault id", self.vault_id.as_bytes());
         page.labelled("format version", self.format_version.to_string().as_bytes());
         page.labelled("unlocked", if self.unlocked.is_some() { b"yes" } else { b"no" });
+        if let Some(until) = self.until {
+            page.labelled("unlocked until", page.reader().time(until).as_bytes());
+        }
         if let Some(info) = &self.unlocked {
             page.labelled("credentials", info.credentials.to_string().as_bytes());
             page.labelled("earlier versions", info.earlier_versions.to_string().as_bytes());

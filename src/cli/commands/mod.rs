@@ -30,6 +30,7 @@ mod sink;
 mod started;
 mod tag;
 mod undo;
+mod unlock;
 mod vaults;
 mod verify;
 mod watch;
@@ -70,6 +71,8 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Batch(args) => batch::run(context, &args),
         Command::Due(args) => due::run(context, &args),
         Command::Config(args) => config::run(context, args),
+        Command::Unlock(args) => unlock::unlock(context, &args),
+        Command::Lock => unlock::lock(context),
         Command::Info => info::run(context),
         Command::Vaults => vaults::run(context),
         Command::Key(command) => key::run(context, command),

@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use credb::{Error, KeySource, Vault};
+use credb::{Error, KeySource, LockedVault};
 use serde_json::{Value, json};
 
 use super::path_text;
@@ -51,7 +51,8 @@ fn try_open(
     keys: &[KeySource],
     wait: std::time::Duration,
 ) -> credb::Result<()> {
-    Vault::open(&vault.path, &context.options_with(wait), keys).map(drop)
+    let locked = LockedVault::open(&vault.path, &context.options_with(wait))?;
+    context.unlock_unasked(&locked, keys).map(drop)
 }
 
 fn scan(context: &Context) -> Result<Vec<Found>, Failure> {

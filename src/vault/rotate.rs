@@ -161,7 +161,6 @@ impl Vault {
     fn reseal_all(&self, progress: Progress<'_>) -> Result<u64> {
         let (mut moved, mut all, mut last) = (0, 0, None);
         loop {
-            let started = Instant::now();
             let step = self.step()?;
             let Resealed::Some { rows, left } = step.resealed else { return Ok(moved) };
             moved += rows;
@@ -171,19 +170,25 @@ impl Vault {
             // without a pause that would be ourselves, again and again.
             let alone = last.is_none_or(|last| step.generation == last + 1);
             last = Some(step.generation);
-            let pause = if alone { PAUSE } else { started.elapsed().min(LONGEST_PAUSE) };
+            let pause = if alone { PAUSE } else { step.taken.min(LONGEST_PAUSE) };
             thread::sleep(pause.max(PAUSE));
         }
     }
 
     fn step(&self) -> Result<Step> {
         let now = Utc::now().trunc_subsecs(6);
-        self.store.write(|rows| {
+        let mut turn = Instant::now();
+        let mut step = self.store.write(|rows| {
+            turn = Instant::now();
             let mut state = self.rotation(rows)?;
             let keys = Arc::clone(&state.keys);
             let generation = state.manifest.generation();
             let Some(older) = keys.epochs().older() else {
-                return Ok(Verdict::Rollback(Step { resealed: Resealed::All, generation }));
+                return Ok(Verdict::Rollback(Step {
+                    resealed: Resealed::All,
+                    generation,
+                    taken: Duration::ZERO,
+                }));
             };
             let moved = Mover::new(rows, &keys, &mut state.manifest).step()?;
             let resealed = if moved == 0 {
@@ -194,8 +199,12 @@ impl Vault {
                 state.manifest.write(rows, keys.vault_key(), now)?;
                 Resealed::Some { rows: moved, left: left(older, &state.manifest) }
             };
-            Ok(Verdict::Commit(Step { resealed, generation: generation + 1 }))
-        })
+            let generation = generation + 1;
+            Ok(Verdict::Commit(Step { resealed, generation, taken: Duration::ZERO }))
+        })?;
+        // With its commit, but without the wait for the turn.
+        step.taken = turn.elapsed();
+        Ok(step)
     }
 
     /// What a rotation works with, after checking that nobody without the key has changed the
@@ -231,10 +240,11 @@ impl Vault {
     }
 }
 
-/// What one step did, and the vault's generation after it.
+/// What one step did, the vault's generation after it, and how long others waited for it.
 struct Step {
     resealed: Resealed,
     generation: u64,
+    taken: Duration,
 }
 
 /// What a rotation works with in one transaction.

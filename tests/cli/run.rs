@@ -4,7 +4,7 @@ use std::fs;
 
 use rustix::process::Signal;
 
-use crate::support::{Call, Sandbox, Terminal};
+use crate::support::{Call, Sandbox, Terminal, is_ignored};
 
 /// Prints a variable without a newline.
 fn show(name: &str) -> [String; 4] {
@@ -164,8 +164,7 @@ fn signals_are_the_commands() {
         })
     };
     for (signal, number) in [(Signal::INT, 2), (Signal::TERM, 15)] {
-        if is_ignored(number) {
-            // Inherited from whoever runs the tests in the background; no shell can undo it.
+        if is_ignored(signal) {
             continue;
         }
         let running = call("touch started; exec sleep 60").spawn();
@@ -183,14 +182,6 @@ fn signals_are_the_commands() {
         running.wait().code(7).silent();
         fs::remove_file(sandbox.path("started")).unwrap();
     }
-}
-
-/// Whether this process, and so each that it starts, ignores a signal.
-fn is_ignored(signal: i32) -> bool {
-    let status = fs::read_to_string("/proc/self/status").expect("this process's status");
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let ignored = ignored.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok());
-    ignored.expect("the signals that are ignored") >> (signal - 1) & 1 == 1
 }
 
 #[test]

@@ -133,3 +133,12 @@ fn collect(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
         bytes
     })
 }
+
+/// Whether this process, and so each that it starts, ignores a signal: inherited from whoever runs
+/// the tests in the background, and no shell can undo it.
+pub(crate) fn is_ignored(signal: Signal) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").expect("this process's status");
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok());
+    ignored.expect("the signals that are ignored") >> (signal.as_raw() - 1) & 1 == 1
+}

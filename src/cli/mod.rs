@@ -40,6 +40,7 @@ use self::report::{Codes, DAMAGED, Failure};
 /// Does what the command line says.
 pub(crate) fn run() -> ExitCode {
     process::forbid_core_dumps();
+    memory::keep_out_of_swap();
     process::survive_size_limits();
     let raw = RawArguments::of_process();
     match prepare(&raw) {

@@ -45,7 +45,7 @@ impl VaultKey {
         &self.vault
     }
 
-    pub(super) fn expose(&self) -> &[u8; 32] {
+    pub(crate) fn expose(&self) -> &[u8; 32] {
         &self.key
     }
 

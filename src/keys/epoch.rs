@@ -34,6 +34,11 @@ impl EpochRow {
         Self { epoch, root: *random() }
     }
 
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn expose(&self) -> &[u8; 32] {
+        &self.root
+    }
+
     /// The row's key in the table.
     pub(crate) fn key(&self) -> [u8; EPOCH_KEY_LENGTH] {
         self.epoch.to_be_bytes()

@@ -110,7 +110,7 @@ impl SlotKey {
         Self { number, key }
     }
 
-    pub(super) fn expose(&self) -> &[u8; 32] {
+    pub(crate) fn expose(&self) -> &[u8; 32] {
         &self.key
     }
 

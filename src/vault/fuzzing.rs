@@ -1,4 +1,5 @@
-//! Ways into the decoders for the targets in `fuzz/`, which could not forge a seal.
+//! Ways into the decoders for the targets in `fuzz/`, which could not forge a seal, and to the
+//! keys for the tests that search memory for them.
 //!
 //! Not part of the interface: only with the feature `fuzzing`, and free to change. Each function
 //! panics if a promise of the format does not hold.
@@ -7,12 +8,16 @@ use chrono::DateTime;
 use serde::ser::{Serialize, SerializeTuple, Serializer};
 use sha2::{Digest, Sha256};
 
+use super::Vault;
+use super::epochs::Epochs;
 use super::manifest::Manifest;
 use super::settings::Settings;
 use crate::codec::{self, Binding, HistoryRow, IndexRow, RecordRow};
 use crate::credential::{Credential, CredentialId, Edit};
+use crate::error::{Error, Result};
 use crate::keys::{EpochRow, KdfCost, SlotRow, VaultKey};
 use crate::seal::{self, Sealer};
+use crate::secret::Secret;
 use crate::store::Table;
 
 const VAULT: [u8; 16] = [9; 16];
@@ -50,6 +55,23 @@ impl Row {
             Self::Manifest => Binding::Manifest,
         }
     }
+}
+
+/// The slot key that a vault was opened with, its vault key and the root key of its epoch.
+///
+/// # Errors
+///
+/// Those of [`Vault::read`].
+pub fn keys(vault: &Vault) -> Result<[Secret; 3]> {
+    vault.store.read(|rows| {
+        let keys = vault.keys.at(rows)?;
+        let stored = Epochs::stored(rows)?;
+        let (key, token) = &stored[stored.len() - 1];
+        let row = EpochRow::open(keys.vault_key(), key, token);
+        let row = row.map_err(|reason| Error::corrupt("the current epoch", reason))?;
+        let exposed = [vault.keys.slot_key().expose(), keys.vault_key().expose(), row.expose()];
+        Ok(exposed.map(|key| Secret::from(key.as_slice())))
+    })
 }
 
 /// The plaintext with this value in it, bound and framed as it should be.

@@ -13,6 +13,7 @@ mod get;
 mod hints;
 mod history;
 mod hostile;
+mod hygiene;
 mod init_info;
 mod inject;
 mod keys;

@@ -1,6 +1,7 @@
 //! A call that is kept open and asked line by line.
 
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -25,6 +26,11 @@ pub(crate) struct Coprocess {
 pub(crate) struct Handle(Pid);
 
 impl Handle {
+    /// A file about it in `/proc`, if it may be read.
+    pub(crate) fn about(&self, name: &str) -> Option<Vec<u8>> {
+        std::fs::read(format!("/proc/{}/{name}", self.0.as_raw_pid())).ok()
+    }
+
     /// Sends it a signal, if it is there still.
     pub(crate) fn signal(&self, signal: Signal) {
         let _ = kill_process(self.0, signal);
@@ -49,6 +55,15 @@ impl Coprocess {
     /// Who it is.
     pub(crate) fn handle(&self) -> Handle {
         Handle(Pid::from_child(&self.child))
+    }
+
+    /// Waits for its end by a signal; whether it left a core dump.
+    #[track_caller]
+    pub(crate) fn dumps_core(mut self) -> bool {
+        assert_eq!(self.try_answer(), None);
+        let status = self.child.wait().expect("wait for the coprocess");
+        assert!(status.signal().is_some(), "{status}");
+        status.core_dumped()
     }
 
     /// Writes this to it as it is.

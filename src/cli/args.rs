@@ -54,6 +54,13 @@ Examples:
   credb get mysql-prod --field password";
 
 /// What the help of `compact` says besides.
+const DOCTOR_HELP: &str = "\
+Exits with 1 if it finds something. Each finding has the command that mends it; nothing is changed.
+
+Examples:
+  credb doctor
+  credb doctor --vault work --json";
+
 const COMPACT_HELP: &str = "\
 Readers go on meanwhile, writers wait. Owner, group and permissions of the file are kept.
 
@@ -207,6 +214,9 @@ Examples:
     /// Show what the vault is, what opens it and what is weak about it
     #[command(alias = "vault-info", after_help = "The old name vault-info works too.")]
     Info,
+    /// Look for what is weak about the vault and where it lies
+    #[command(after_help = DOCTOR_HELP)]
+    Doctor,
     /// List the vaults of the data directory
     Vaults,
     /// Manage what opens the vault

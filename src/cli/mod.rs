@@ -8,6 +8,7 @@ mod child;
 mod commands;
 mod context;
 mod escape;
+mod findings;
 mod generate;
 mod globals;
 mod hints;

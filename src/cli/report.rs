@@ -52,6 +52,8 @@ pub(crate) enum Failure {
     Cancelled,
     /// No failure: what was looked for is there, and the exit code is to say so.
     Found,
+    /// No failure either: something weak was found and told.
+    Weak,
     /// A signal asked to stop.
     Interrupted,
     /// This signal ended what a command had started.
@@ -152,7 +154,7 @@ impl Failure {
             Self::Damaged { .. } => DAMAGED,
             Self::NotStarted { code, .. } | Self::Command { code, .. } => *code,
             Self::Stopped(signal) => 128_u8.saturating_add(*signal),
-            Self::Partial(_) | Self::Cancelled => 1,
+            Self::Partial(_) | Self::Cancelled | Self::Weak => 1,
             Self::Found => 10,
             Self::Interrupted => 130,
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
@@ -164,7 +166,9 @@ impl Failure {
     /// Whether there is nothing to tell.
     fn is_silent(&self) -> bool {
         match self {
-            Self::Found | Self::Interrupted | Self::Stopped(_) | Self::Help { .. } => true,
+            Self::Found | Self::Weak | Self::Interrupted | Self::Stopped(_) | Self::Help { .. } => {
+                true
+            }
             Self::Output(error) => error.kind() == io::ErrorKind::BrokenPipe,
             _ => false,
         }
@@ -179,7 +183,9 @@ impl Failure {
             Self::Cancelled => "cancelled",
             Self::Output(_) | Self::NotStarted { .. } => "io",
             Self::Command { name, .. } => name,
-            Self::Found | Self::Interrupted | Self::Stopped(_) | Self::Help { .. } => "failed",
+            Self::Found | Self::Weak | Self::Interrupted | Self::Stopped(_) | Self::Help { .. } => {
+                "failed"
+            }
         }
     }
 
@@ -196,7 +202,9 @@ impl Failure {
             | Self::Command { message, .. } => message.clone(),
             Self::Cancelled => "cancelled, nothing was changed".to_owned(),
             Self::Output(error) => format!("cannot write the output: {}", plain(error)),
-            Self::Found | Self::Interrupted | Self::Stopped(_) | Self::Help { .. } => String::new(),
+            Self::Found | Self::Weak | Self::Interrupted | Self::Stopped(_) | Self::Help { .. } => {
+                String::new()
+            }
         }
     }
 

@@ -99,6 +99,7 @@ fn every_hint_names_a_command_that_exists() {
         vec!["key", "remove", "1", "--force"],
         vec!["migrate", "none"],
         vec!["info"],
+        vec!["doctor"],
         vec!["verify", "--expect", "x"],
         vec!["verify", "--vault", "none"],
         vec!["backup", "copy.redb"],
@@ -139,7 +140,7 @@ fn every_hint_names_a_command_that_exists() {
 #[test]
 fn every_example_in_the_help_names_a_command_that_exists() {
     let sandbox = Sandbox::new();
-    let pages: [&[&str]; 19] = [
+    let pages: [&[&str]; 20] = [
         &[],
         &["init"],
         &["set"],
@@ -151,6 +152,7 @@ fn every_example_in_the_help_names_a_command_that_exists() {
         &["list"],
         &["remove"],
         &["info"],
+        &["doctor"],
         &["key"],
         &["key", "add"],
         &["migrate"],

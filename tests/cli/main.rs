@@ -5,6 +5,7 @@ mod backup;
 mod batch;
 mod compact;
 mod config;
+mod doctor;
 mod due;
 mod ensure;
 mod exit_codes;

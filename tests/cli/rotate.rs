@@ -56,6 +56,7 @@ fn what_is_left_of_a_rotation_is_shown_and_completed() {
     vault.reseal_some().unwrap();
     assert_eq!(rotation(&sandbox), "resealing");
     let info = sandbox.credb(["info"]).run().ok().stderr_has("credb key rotate");
+    sandbox.credb(["doctor"]).run().code(1).stdout_has("rotation_incomplete\t");
     assert!(info.text().contains("resealing, 136 rows left"), "{}", info.text());
     while vault.reseal_some().unwrap() != Resealed::All {}
     assert_eq!(rotation(&sandbox), "scrub pending");

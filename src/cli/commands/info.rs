@@ -5,11 +5,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
-use credb::{Info, LockedVault, RotationState, Slot, SlotKind};
+use credb::{Info, LockedVault, RotationState, Slot};
 use serde_json::{Value, json};
 
 use super::{count, key, optional_time, path_text, slots_json};
 use crate::cli::context::{Context, io_error};
+use crate::cli::findings::{self, Finding};
 use crate::cli::page::Page;
 use crate::cli::report::Failure;
 
@@ -37,7 +38,8 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
         Err(failure) => return Err(failure),
     };
     let about = About::new(&locked, info)?;
-    let warnings = about.warnings(context);
+    let found = findings::all(context, &locked, about.unlocked.as_ref())?;
+    let warnings: Vec<String> = found.iter().map(Finding::warning).collect();
     if context.output.is_json() {
         context.output.json(&about.json(&warnings))?;
     } else {
@@ -124,36 +126,6 @@ impl About {
         page.push(b"keys:\n");
         key::add_table(&mut page, &self.slots);
         page.print()
-    }
-
-    fn warnings(&self, context: &Context) -> Vec<String> {
-        let mut warnings = Vec::new();
-        for slot in self.slots.iter().filter(|slot| slot.kind.is_weak()) {
-            let (number, kind) = (slot.number, slot.kind.as_str());
-            warnings.push(format!("slot {number} ({kind}) is {}", slot.strength()));
-        }
-        if self.slots.iter().all(|slot| slot.kind == SlotKind::Machine) {
-            warnings.push(format!(
-                "only this machine's secret opens the vault: without a recovery code (`{}`) it is \
-                 lost with the machine",
-                context.hints.command("key add recovery")
-            ));
-        }
-        let rotation = self.unlocked.as_ref().and_then(|info| rotation(info.rotation));
-        if let Some((state, _)) = rotation {
-            warnings.push(format!(
-                "a rotation of the keys is not complete ({state}): `{}` goes on with it",
-                context.hints.command("key rotate")
-            ));
-        }
-        if self.permissions & 0o077 != 0 {
-            warnings.push(format!(
-                "others may access the file (permissions {:03o}): chmod 600 {}",
-                self.permissions,
-                crate::cli::hints::quote(&self.path),
-            ));
-        }
-        warnings
     }
 }
 

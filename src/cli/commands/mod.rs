@@ -4,6 +4,7 @@ mod backup;
 mod batch;
 mod compact;
 mod config;
+mod doctor;
 mod due;
 mod ensure;
 mod field;
@@ -73,6 +74,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Config(args) => config::run(context, args),
         Command::Unlock(args) => unlock::unlock(context, &args),
         Command::Lock => unlock::lock(context),
+        Command::Doctor => doctor::run(context),
         Command::Info => info::run(context),
         Command::Vaults => vaults::run(context),
         Command::Key(command) => key::run(context, command),

@@ -1,10 +1,10 @@
-//! What a worker does with one image: reads all, changes something, verifies; and compares each
-//! answer with what it must be.
+//! What a worker does with one image: reads all, changes something, verifies, copies; and compares
+//! each answer with what it must be.
 
 use std::fmt::Debug;
 use std::path::Path;
 
-use credb::{Condition, CredentialId, Edit, Error, Query, Result};
+use credb::{Condition, CredentialId, Edit, Error, Overwrite, Query, Result};
 
 use crate::id;
 use crate::image::Image;
@@ -16,10 +16,11 @@ pub(crate) enum Step {
     Read,
     Change,
     Verify,
+    Copy,
 }
 
 impl Step {
-    pub(crate) const ALL: [Self; 3] = [Self::Read, Self::Change, Self::Verify];
+    pub(crate) const ALL: [Self; 4] = [Self::Read, Self::Change, Self::Verify, Self::Copy];
 }
 
 /// What is wrong with the answers.
@@ -27,13 +28,8 @@ pub(crate) type Violations = Vec<String>;
 
 /// Does the step and returns what was wrong, and the errors that were answered.
 pub(crate) fn check(path: &Path, image: Image, step: Step, known: &Known) -> Check {
-    let mut check = Check {
-        contents: known.last.clone(),
-        replayed: image.may_replay().then(|| known.before.clone()),
-        stale: 0,
-        violations: vec![],
-        errors: vec![],
-    };
+    let replayed = image.may_replay().then(|| known.before.clone());
+    let mut check = Check::of(known.last.clone(), replayed);
     if image.may_serve_the_commit_before() && serves(path, &known.before) {
         check.contents = known.before.clone();
     }
@@ -53,6 +49,7 @@ pub(crate) fn check(path: &Path, image: Image, step: Step, known: &Known) -> Che
                 check.holds(wrong == 0, "verify", &"all is well, it said");
             }
         }
+        Step::Copy => check.copy(path),
     }
     check
 }
@@ -71,6 +68,10 @@ pub(crate) struct Check {
 }
 
 impl Check {
+    fn of(contents: Contents, replayed: Option<Contents>) -> Self {
+        Self { contents, replayed, stale: 0, violations: vec![], errors: vec![] }
+    }
+
     /// In a few words.
     pub(crate) fn summary(&self) -> String {
         let mut kinds = self.errors.clone();
@@ -82,6 +83,10 @@ impl Check {
 
     fn read(&mut self, path: &Path) {
         let Some(vault) = self.accept("open", open(path)) else { return };
+        if let Some(info) = self.accept("info", vault.info()) {
+            let count = self.contents.len() as u64;
+            self.holds(info.credentials == count, "info", &info.credentials);
+        }
         for (name, (version, password)) in self.contents.clone() {
             let found = vault.get(&id(&name));
             if let Some(found) = self.accept(&format!("get {name}"), found) {
@@ -175,6 +180,19 @@ impl Check {
             self.contents.remove(&names[7]);
         }
         self.absent("remove", vault.remove(&id("never there")));
+    }
+
+    /// A copy is one of the newest state, whole, or is not made: it is verified before it is
+    /// placed.
+    fn copy(&mut self, path: &Path) {
+        let copy = path.with_extension("copy");
+        let made = open(path).and_then(|vault| vault.backup(&copy, Overwrite::Allowed, &|_, _| {}));
+        let Some(made) = self.accept("backup", made) else { return };
+        let mut copied = Self::of(self.contents.clone(), None);
+        copied.read(&copy);
+        let same = made.credentials == self.contents.len() as u64;
+        self.holds(same && copied.errors.is_empty() && copied.stale == 0, "backup", &made);
+        self.violations.append(&mut copied.violations);
     }
 
     fn version(&self, name: &str) -> u64 {

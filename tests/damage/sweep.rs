@@ -32,6 +32,9 @@ const MEMORY: u64 = 6 * 1_073_741_824;
 /// What no step takes: then it hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// After so many steps a worker's watch tells how far it is.
+const TOLD: usize = 50_000;
+
 /// The exit code of the panic hook.
 const DAMAGED: i32 = 6;
 
@@ -72,11 +75,13 @@ struct Watch<'a> {
     seed: u64,
     number: usize,
     tally: Tally,
+    /// The position that was told last.
+    told: usize,
 }
 
 impl<'a> Watch<'a> {
     fn new(dir: &'a Path, images: &'a [Image], seed: u64, number: usize) -> Self {
-        Self { dir, images, seed, number, tally: Tally::new() }
+        Self { dir, images, seed, number, tally: Tally::new(), told: 0 }
     }
 
     fn run(mut self) -> Tally {
@@ -122,10 +127,23 @@ impl<'a> Watch<'a> {
     /// A line of a worker: `at POSITION` before a step, else what came of it.
     fn take(&mut self, line: &str, position: &mut usize) {
         match line.split_once(' ') {
-            Some(("@at", at)) => *position = at.parse().expect("a position"),
+            Some(("@at", at)) => {
+                *position = at.parse().expect("a position");
+                self.tell(*position);
+            }
             Some(("@is", what)) => self.count(what),
             Some(("@wrong", what)) => self.wrong(*position, what),
             _ => {}
+        }
+    }
+
+    /// How far a long run is.
+    fn tell(&mut self, position: usize) {
+        if position >= self.told + TOLD {
+            self.told = position;
+            let wrong = self.tally.keys().filter(|name| name.starts_with("WRONG"));
+            let steps = self.images.len() * Step::ALL.len();
+            report(&format!("{position} of {steps} steps, {} wrong answers", wrong.count()));
         }
     }
 
@@ -156,7 +174,11 @@ fn worker() {
     let good = fs::read(dir.join("good.redb")).expect("read the vault");
     let images = Image::all(good.len(), seed, scale());
     let known = Known::new();
-    let path = dir.join(format!("worker-{number}.redb"));
+    // A worker that ended in the middle of a copy leaves its draft behind.
+    let own = dir.join(format!("worker-{number}"));
+    drop(fs::remove_dir_all(&own));
+    fs::create_dir(&own).expect("make a directory");
+    let path = own.join("v.redb");
     let steps = Step::ALL.len();
     for position in usize::try_from(first).expect("a position")..images.len() * steps {
         if position / steps % WORKERS != usize::try_from(number).expect("a number") {

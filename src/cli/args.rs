@@ -25,7 +25,7 @@ pub(crate) use self::keys::{
 };
 pub(crate) use self::references::{InjectArgs, ReadArgs, RunArgs};
 pub(crate) use self::set::{GenerateArgs, PolicyArgs, SetArgs, SourceArgs};
-pub(crate) use self::several::{BatchArgs, MoveArgs, TagArgs, TagCommand};
+pub(crate) use self::several::{BatchArgs, CopyArgs, MoveArgs, RenameArgs, TagArgs, TagCommand};
 pub(crate) use self::tokens::{EnsureArgs, RotateArgs, WatchArgs};
 use super::raw::RawArguments;
 
@@ -181,10 +181,10 @@ pub(crate) enum Command {
     Remove(RemoveArgs),
     /// Give a credential another id
     #[command(visible_alias = "mv", after_help = several::RENAME_HELP)]
-    Rename(MoveArgs),
-    /// Copy a credential to another id
+    Rename(RenameArgs),
+    /// Copy a credential to another id, or into another vault
     #[command(visible_alias = "cp", after_help = several::COPY_HELP)]
-    Copy(MoveArgs),
+    Copy(CopyArgs),
     /// Show what a credential was before
     History(HistoryArgs),
     /// Go back to an earlier version, also of a removed credential

@@ -1,6 +1,7 @@
 //! What every command works with: the resolved options, where things are, and the way to the
 //! vault. Opens only when asked to, and asks nobody.
 
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -43,9 +44,14 @@ impl Context {
 
     /// The vault's path, whether or not there is one.
     pub(crate) fn vault_path(&self) -> Result<PathBuf, Failure> {
-        let Some(Chosen { value, .. }) = &self.globals.vault else {
-            return self.locations.vault_path(DEFAULT_VAULT).map_err(|error| keys::nowhere(&error));
-        };
+        match &self.globals.vault {
+            Some(Chosen { value, .. }) => self.path_of(value),
+            None => self.locations.vault_path(DEFAULT_VAULT).map_err(|error| keys::nowhere(&error)),
+        }
+    }
+
+    /// The path of the vault that a name or a path means, as for `--vault`.
+    pub(crate) fn path_of(&self, value: &OsStr) -> Result<PathBuf, Failure> {
         let Some(text) = value.to_str() else {
             return if value.as_bytes().contains(&b'/') {
                 Ok(value.into())
@@ -111,15 +117,25 @@ impl Context {
         locked: &LockedVault,
         keys: &[KeySource],
     ) -> Result<Vault, Failure> {
-        let failed = match self.unlock_unasked(locked, keys) {
+        if self.globals.key.is_some() {
+            // A key that was asked for is tried alone.
+            return Ok(locked.unlock(keys)?);
+        }
+        self.unlock_or_ask(locked, keys)
+    }
+
+    /// Unlocks a vault for which no key was asked for.
+    pub(crate) fn unlock_or_ask(
+        &self,
+        locked: &LockedVault,
+        keys: &[KeySource],
+    ) -> Result<Vault, Failure> {
+        let failed = match unlock_with_all(locked, keys) {
             Err(error @ Error::Locked { .. }) => error,
             opened => return Ok(opened?),
         };
         match self.prompt() {
-            // A key that was asked for is tried alone.
-            Some(prompt)
-                if self.globals.key.is_none() && locked.accepts(SlotKind::Passphrase)? =>
-            {
+            Some(prompt) if locked.accepts(SlotKind::Passphrase)? => {
                 passphrase::ask(prompt, locked, failed)
             }
             _ => Err(failed.into()),
@@ -133,13 +149,8 @@ impl Context {
         locked: &LockedVault,
         keys: &[KeySource],
     ) -> credb::Result<Vault> {
-        match locked.unlock(keys) {
-            // A key that was asked for is tried alone.
-            Err(error @ Error::Locked { .. }) if self.globals.key.is_none() => {
-                locked.unlock_again()?.ok_or(error)
-            }
-            opened => opened,
-        }
+        // A key that was asked for is tried alone.
+        if self.globals.key.is_some() { locked.unlock(keys) } else { unlock_with_all(locked, keys) }
     }
 
     /// Opens and unlocks the vault for many calls, each of which may wait for others anew.
@@ -148,6 +159,16 @@ impl Context {
         let options =
             if self.globals.network { options.allow_network_file_system() } else { options };
         self.unlock(&LockedVault::open(&self.vault_path()?, &options)?, &self.keys()?)
+    }
+
+    /// Hints about another vault, named as for `--vault`.
+    pub(crate) fn hints_of_vault(&self, name: &OsStr) -> Hints {
+        Hints {
+            vault: Some(name.to_string_lossy().into_owned()),
+            environment_vault: None,
+            root_may_have_it: root_may_have(Some(name), &self.locations),
+            ..self.hints.clone()
+        }
     }
 
     /// The failure to use a file that was named as an argument, and not as the vault.
@@ -174,6 +195,14 @@ impl Context {
             "a secret in {option} is visible to other users in the process list and in sudo's \
              log: use {instead}"
         ));
+    }
+}
+
+/// Unlocks a vault with one of these keys, or with what `unlock` left with the kernel.
+fn unlock_with_all(locked: &LockedVault, keys: &[KeySource]) -> credb::Result<Vault> {
+    match locked.unlock(keys) {
+        Err(error @ Error::Locked { .. }) => locked.unlock_again()?.ok_or(error),
+        opened => opened,
     }
 }
 
@@ -204,13 +233,19 @@ fn hints_for(globals: &Globals, locations: &Locations, raw: &RawArguments) -> Hi
         let chosen = globals.vault.as_ref().filter(|chosen| chosen.origin == origin)?;
         Some(chosen.value.to_string_lossy().into_owned())
     };
-    let is_path =
-        globals.vault.as_ref().is_some_and(|vault| vault.value.as_bytes().contains(&b'/'));
+    let name = globals.vault.as_ref().map(|vault| vault.value.as_os_str());
     Hints {
         verb: raw.verb().map(str::to_owned),
         vault: said(Origin::Flag),
         environment_vault: said(Origin::Environment),
-        root_may_have_it: !is_path && !locations.root && Path::new(hints::ROOT_DATA).is_dir(),
+        root_may_have_it: root_may_have(name, locations),
         repeatable: raw.repeatable(),
+        key_options: None,
     }
+}
+
+/// Whether root may have a vault of this name, or the default one, where this user has not.
+fn root_may_have(name: Option<&OsStr>, locations: &Locations) -> bool {
+    let is_path = name.is_some_and(|name| name.as_bytes().contains(&b'/'));
+    !is_path && !locations.root && Path::new(hints::ROOT_DATA).is_dir()
 }

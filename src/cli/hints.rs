@@ -24,6 +24,8 @@ pub(crate) struct Hints {
     pub(crate) root_may_have_it: bool,
     /// The arguments as they were, if they may be repeated.
     pub(crate) repeatable: Option<Vec<String>>,
+    /// The options that name a key, where they are not those of every command.
+    pub(crate) key_options: Option<&'static str>,
 }
 
 impl Hints {
@@ -123,10 +125,9 @@ impl Hints {
             return format!("if this host had another name: `{command}`");
         }
         let command = self.command("info");
-        format!(
-            "`{command}` shows which keys open it; name one with --key-file, --recovery-file or \
-             --passphrase-file"
-        )
+        let options =
+            self.key_options.unwrap_or("--key-file, --recovery-file or --passphrase-file");
+        format!("`{command}` shows which keys open it; name one with {options}")
     }
 
     fn damaged(&self) -> Option<String> {

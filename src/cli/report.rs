@@ -146,6 +146,17 @@ impl Failure {
         }
     }
 
+    /// The same failure with what these hints say of it, unless it has a hint.
+    pub(crate) fn hinted_by(self, hints: &Hints) -> Self {
+        match self {
+            Self::Library { error, hint: None } => {
+                let hint = hints.for_error(&error);
+                Self::Library { error, hint }
+            }
+            other => other,
+        }
+    }
+
     /// The exit code.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {

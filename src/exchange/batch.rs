@@ -47,6 +47,8 @@ pub enum Operation {
         to: CredentialId,
         /// Whether another credential of that id may be replaced.
         overwrite: Overwrite,
+        /// On what condition.
+        condition: Condition,
     },
     /// List credentials without their secrets.
     List {
@@ -63,8 +65,8 @@ impl Operation {
     ///   (0 means that it must not exist) or `"if_absent":true`
     /// - `{"op":"get","id":...}`
     /// - `{"op":"remove","id":...}` with or without `if_version`
-    /// - `{"op":"rename","id":...,"to":...}` with or without `"force":true`, which replaces what
-    ///   has that id
+    /// - `{"op":"rename","id":...,"to":...}` with or without `if_version`, and `"force":true`, which
+    ///   replaces what has that id
     /// - `{"op":"list"}` with or without `pattern`, `search` and `tag`
     ///
     /// # Errors
@@ -126,9 +128,13 @@ fn set(object: &Object) -> Result<Operation> {
 }
 
 fn rename(object: &Object) -> Result<Operation> {
-    only(object, &["id", "to", "force"])?;
-    let overwrite = if flag(object, "force")? { Overwrite::Allowed } else { Overwrite::Never };
-    Ok(Operation::Rename { id: id_member(object, "id")?, to: id_member(object, "to")?, overwrite })
+    only(object, &["id", "to", "force", "if_version"])?;
+    Ok(Operation::Rename {
+        id: id_member(object, "id")?,
+        to: id_member(object, "to")?,
+        overwrite: if flag(object, "force")? { Overwrite::Allowed } else { Overwrite::Never },
+        condition: condition(object)?,
+    })
 }
 
 fn list(object: &Object) -> Result<Operation> {
@@ -231,6 +237,10 @@ mod tests {
                 "if_version is not a whole number from 0",
             ),
             (r#"{"op":"remove","id":"a","if_absent":true}"#, r#"key "if_absent" is unknown"#),
+            (
+                r#"{"op":"rename","id":"a","to":"b","if_absent":true}"#,
+                r#"key "if_absent" is unknown"#,
+            ),
             (r#"{"op":"set","id":"a","if_absent":1}"#, "if_absent is a number, not true or false"),
             (
                 r#"{"op":"set","id":"a","if_absent":true,"if_version":1}"#,

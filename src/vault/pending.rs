@@ -207,7 +207,7 @@ mod tests {
                 if keep {
                     rows.copy(&id(from), &to, Overwrite::Never)
                 } else {
-                    rows.rename(&id(from), &to, Overwrite::Never)
+                    rows.rename(&id(from), &to, Overwrite::Never, Condition::Always)
                 }
             })
         };

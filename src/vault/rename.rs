@@ -6,31 +6,37 @@
 use super::backup::Overwrite;
 use super::transaction::{Transaction, change};
 use crate::codec::{RecordRow, RecordState};
-use crate::credential::{Change, Credential, CredentialId, Replacement, same_content};
+use crate::credential::{
+    Change, Condition, Credential, CredentialId, Edit, Replacement, same_content,
+};
 use crate::error::{Error, Result};
 use crate::seal::random;
 
 impl Transaction<'_> {
     /// Gives a credential another id. It stays the same credential: the password's time and the
     /// time of creation are kept, and its earlier versions go along. Its version follows the last
-    /// ones of both ids, and a tombstone stays under the old id. Onto its own id with [`Overwrite::Allowed`] it changes nothing.
+    /// ones of both ids, and a tombstone stays under the old id. Onto its own id with
+    /// [`Overwrite::Allowed`] it changes nothing.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`]; [`Error::AlreadyExists`] if `to` does and may not be overwritten;
-    /// [`Error::Invalid`] if the version cannot rise; [`Error::Corrupt`] and [`Error::Io`].
+    /// [`Error::NotFound`]; [`Error::VersionMismatch`] if the condition, which is about `id`, does
+    /// not hold; [`Error::AlreadyExists`] if `to` does and may not be overwritten, or if the
+    /// condition is [`Condition::IfAbsent`], which never holds here; [`Error::Invalid`] if the
+    /// version cannot rise; [`Error::Corrupt`] and [`Error::Io`].
     ///
     /// # Examples
     ///
     /// ```
-    /// # use credb::{CredentialId, Edit, NewKey, Options, Overwrite, Vault};
+    /// # use credb::{Condition, CredentialId, Edit, NewKey, Options, Overwrite, Vault};
     /// # fn main() -> credb::Result<()> {
     /// # let dir = tempfile::tempdir().unwrap();
     /// # let path = dir.path().join("v.redb");
     /// # let vault = Vault::create(&path, &Options::new(), &NewKey::Hostname("host-a".into()))?;
     /// let (old, new) = (CredentialId::new("old")?, CredentialId::new("new")?);
     /// vault.set(&old, &Edit::new().password("p"))?;
-    /// let change = vault.write(|transaction| transaction.rename(&old, &new, Overwrite::Never))?;
+    /// let change =
+    ///     vault.write(|rows| rows.rename(&old, &new, Overwrite::Never, Condition::Always))?;
     /// assert_eq!((change.id.as_str(), change.version, change.created), ("new", 2, true));
     /// assert!(!vault.exists(&old)?);
     /// # Ok(())
@@ -41,8 +47,10 @@ impl Transaction<'_> {
         id: &CredentialId,
         to: &CredentialId,
         overwrite: Overwrite,
+        condition: Condition,
     ) -> Result<Change> {
         let (row, credential) = self.source(id)?;
+        condition.check(id, row.version)?;
         let target = self.target(to, overwrite)?;
         if id == to {
             return Ok(change(&credential, false, false));
@@ -63,11 +71,12 @@ impl Transaction<'_> {
 
     /// Puts a copy of a credential under another id. The copy is a credential of its own: it is
     /// created now, unless it takes the place of another one, and its version follows the last
-    /// one of `to`. The password's time is kept. Where nothing would change, nothing is written.
+    /// one of `to`. The time of the password is kept. Where nothing would change, nothing is
+    /// written.
     ///
     /// # Errors
     ///
-    /// Those of [`Self::rename`].
+    /// [`Error::NotFound`], and those of [`Self::copy_from`].
     pub fn copy(
         &mut self,
         id: &CredentialId,
@@ -75,18 +84,55 @@ impl Transaction<'_> {
         overwrite: Overwrite,
     ) -> Result<Change> {
         let (_, credential) = self.source(id)?;
+        self.copy_from(&credential, to, overwrite)
+    }
+
+    /// Puts a copy of a credential that was read elsewhere, in another vault, under an id: as
+    /// [`Self::copy`] does of one of this vault. A password that is pending there is left out,
+    /// since it is between that credential and whoever takes its password.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AlreadyExists`] if `to` does and may not be overwritten; [`Error::Invalid`] if the
+    /// credential breaks a rule or the version cannot rise; [`Error::Corrupt`] and [`Error::Io`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use credb::{CredentialId, Edit, NewKey, Options, Overwrite, Vault};
+    /// # fn main() -> credb::Result<()> {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let make = |name| {
+    /// #     let key = NewKey::Hostname("host-a".into());
+    /// #     Vault::create(&dir.path().join(name), &Options::new(), &key)
+    /// # };
+    /// let (test, production) = (make("test.redb")?, make("production.redb")?);
+    /// let id = CredentialId::new("db")?;
+    /// test.set(&id, &Edit::new().password("p"))?;
+    /// let credential = test.get(&id)?;
+    /// production.write(|rows| rows.copy_from(&credential, &id, Overwrite::Never))?;
+    /// assert_eq!(production.get(&id)?.password, credential.password);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn copy_from(
+        &mut self,
+        credential: &Credential,
+        to: &CredentialId,
+        overwrite: Overwrite,
+    ) -> Result<Change> {
         let target = self.target(to, overwrite)?;
         let (last, uid) =
             target.as_ref().map_or_else(|| (0, *random()), |row| (row.version, row.uid));
-        let mut copied = self.under(to, credential, last)?;
-        // That is between the first one and whoever takes its password.
-        copied.pending = None;
+        let mut copied = Edit::of(credential).apply(to, None, last, self.now())?;
+        copied.metadata.password_changed_at = credential.metadata.password_changed_at;
         let stored = target.and_then(RecordRow::into_live);
         if let Some(stored) = stored.as_ref().filter(|stored| same_content(stored, &copied)) {
             return Ok(change(stored, false, false));
         }
-        copied.metadata.created_at =
-            stored.as_ref().map_or(copied.metadata.updated_at, |stored| stored.metadata.created_at);
+        if let Some(stored) = &stored {
+            copied.metadata.created_at = stored.metadata.created_at;
+        }
         let change = change(&copied, stored.is_none(), true);
         if let Some(stored) = stored {
             self.keep(uid, stored, Replacement::Updated)?;

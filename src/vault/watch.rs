@@ -305,7 +305,11 @@ mod tests {
         assert_eq!(told(&mut watch), [], "nothing was changed");
 
         let rename = |from, to| {
-            vault.write(|rows| rows.rename(&id(from), &id(to), Overwrite::Allowed)).unwrap();
+            vault
+                .write(|rows| {
+                    rows.rename(&id(from), &id(to), Overwrite::Allowed, Condition::Always)
+                })
+                .unwrap();
         };
         rename("a", "b");
         assert_eq!(told(&mut watch), [("b".to_owned(), What::Renamed(id("a")), Some(4))]);

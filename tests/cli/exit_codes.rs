@@ -46,6 +46,8 @@ fn a_wrong_command_line_is_2_usage() {
         vec!["--wait", "86401", "list"],
         vec!["--color", "pink", "list"],
         vec!["get", "a", "--raw"],
+        vec!["copy", "a"],
+        vec!["copy", "a", "--to", ""],
         vec!["key", "no-such-command"],
     ] {
         sandbox.credb(&arguments).run().code(2).stdout("");
@@ -79,6 +81,7 @@ fn what_is_not_there_is_3_not_found() {
         vec!["undo", "a", "--to", "2"],
         vec!["purge", "b", "--force"],
         vec!["key", "remove", "99", "--force"],
+        vec!["copy", "a", "--to", "other"],
         vec!["--vault", "other", "get", "a"],
         vec!["--vault", "other", "list"],
         vec!["--vault", "other", "info"],
@@ -99,6 +102,8 @@ fn what_exists_or_has_moved_on_is_4_conflict() {
         vec!["set", "b", "--if-version", "1", "--password-stdin"],
         vec!["remove", "a", "--force", "--if-version", "2"],
         vec!["undo", "a", "--if-version", "2"],
+        vec!["rename", "a", "b", "--if-version", "2"],
+        vec!["copy", "a", "--to", "default"],
     ] {
         sandbox.credb(&arguments).stdin("new").run().fails(4);
         let with_json = sandbox.credb(&arguments).args(["--json"]).stdin("new");

@@ -92,6 +92,9 @@ fn every_hint_names_a_command_that_exists() {
         vec!["rotate", "a", "--", "false"],
         vec!["rotate", "a", "--abandon"],
         vec!["rotate", "a", "--abandon"],
+        vec!["copy", "a", "--to", "none"],
+        vec!["copy", "a", "--to", "default"],
+        vec!["copy", "a", "--to", "x.redb"],
         vec!["remove", "a"],
         vec!["remove", "none", "--force"],
         vec!["key", "remove", "9", "--force"],
@@ -140,7 +143,7 @@ fn every_hint_names_a_command_that_exists() {
 #[test]
 fn every_example_in_the_help_names_a_command_that_exists() {
     let sandbox = Sandbox::new();
-    let pages: [&[&str]; 20] = [
+    let pages: [&[&str]; 22] = [
         &[],
         &["init"],
         &["set"],
@@ -151,6 +154,8 @@ fn every_example_in_the_help_names_a_command_that_exists() {
         &["inject"],
         &["list"],
         &["remove"],
+        &["rename"],
+        &["copy"],
         &["info"],
         &["doctor"],
         &["key"],

@@ -5,6 +5,7 @@ mod backup;
 mod batch;
 mod compact;
 mod config;
+mod copy_to;
 mod doctor;
 mod due;
 mod ensure;

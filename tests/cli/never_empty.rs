@@ -14,7 +14,7 @@ const OLD_CONFIGURATION: &str = r#"{"db_config": [{
 }]}"#;
 
 /// Every command that opens a vault, with arguments that would do something. Reads first.
-const READS: [&[&str]; 15] = [
+const READS: [&[&str]; 16] = [
     &["get", "a"],
     &["get", "a", "--field", "password"],
     &["get", "a", "--at", "1"],
@@ -29,6 +29,7 @@ const READS: [&[&str]; 15] = [
     &["due"],
     &["info"],
     &["key", "list"],
+    &["copy", "a", "--to", "other", "--force"],
     &["verify"],
 ];
 /// What reads the vault, and must understand all that is in it.
@@ -66,6 +67,7 @@ const WRITES: [&[&str]; 26] = [
 fn prepared() -> Sandbox {
     let sandbox = Sandbox::with_ids(&["a"]);
     sandbox.credb(["tag", "add", "a", "earlier"]).run().ok();
+    sandbox.credb(["init", "--vault", "other"]).run().ok();
     add_inputs(&sandbox);
     sandbox
 }

@@ -97,3 +97,25 @@ fn ids_that_look_like_options_can_be_moved() {
     let password = sandbox.credb(["get", "--id=-d", "--field", "password", "--raw"]);
     password.run().ok().stdout("secret of -a");
 }
+
+#[test]
+fn a_credential_that_has_moved_on_is_not_renamed() {
+    let sandbox = Sandbox::with_ids(&["a", "b"]);
+    sandbox.put("a", "second");
+    let before = sandbox.state_token();
+    for version in ["0", "1", "3"] {
+        let rename = ["rename", "a", "c", "--if-version", version];
+        sandbox.credb(rename).run().fails(4).stderr_has("at version 2");
+        sandbox.credb(rename).args(["--json"]).run().fails_json(4, "conflict");
+    }
+    // The condition is about the one that is moved, and replaces no consent.
+    sandbox.credb(["rename", "a", "b", "--if-version", "2"]).run().fails(4).stderr_has("\"b\"");
+    sandbox.credb(["rename", "none", "c", "--if-version", "0"]).run().fails(3);
+    let line = r#"{"op":"rename","id":"a","to":"c","if_version":1}"#;
+    sandbox.credb(["batch"]).stdin(line).run().code(4);
+    assert_eq!(sandbox.state_token(), before);
+    let line = r#"{"op":"rename","id":"a","to":"b","if_version":2,"force":true}"#;
+    sandbox.credb(["batch"]).stdin(line).run().ok();
+    sandbox.credb(["rename", "b", "c", "--if-version", "3"]).run().ok();
+    assert_eq!(sandbox.password("c"), "second");
+}

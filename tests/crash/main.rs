@@ -148,7 +148,7 @@ fn changes(name: &'static str, options: &Options) -> (Record, Vec<State>) {
         &|| drop(vault.set(&id("old1"), &Edit::new().password("back")).unwrap()),
         &|| {
             moved(&vault, |transaction| {
-                transaction.rename(&id("old1"), &id("n"), Overwrite::Never)
+                transaction.rename(&id("old1"), &id("n"), Overwrite::Never, Condition::Always)
             });
         },
         &|| prepared(&vault),

@@ -207,7 +207,9 @@ fn move_to(
     let moved = vault.write(|transaction| {
         transaction.set_if(&id("beside"), &beside, Condition::Always)?;
         let result = match old {
-            Old::Removed => transaction.rename(&id(IDS[from]), &id(IDS[to]), overwrite),
+            Old::Removed => {
+                transaction.rename(&id(IDS[from]), &id(IDS[to]), overwrite, Condition::Always)
+            }
             Old::Kept => transaction.copy(&id(IDS[from]), &id(IDS[to]), overwrite),
         };
         transaction.remove_if(&id("beside"), Condition::Always)?;

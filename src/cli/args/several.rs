@@ -11,17 +11,48 @@ The credential stays the same one: its version goes on, the time of its password
 
 Examples:
   credb rename mysql-1 db/mysql
-  credb rename --force mysql-1 db/mysql   in the place of another one";
+  credb rename --force mysql-1 db/mysql   in the place of another one
+  credb rename mysql-1 db/mysql --if-version 3";
 
 /// What the help of `copy` says besides.
 pub(super) const COPY_HELP: &str = "\
-The copy is a credential of its own.
+The copy is a credential of its own; the time of the password is kept. Another vault is opened with
+the key that is asked for, if one is, and with those at hand; --to-key-file and --to-passphrase-file
+name the one key to try there.
 
 Examples:
   credb copy mysql-1 db/mysql
-  credb copy --force mysql-1 db/mysql   in the place of another one";
+  credb copy --force mysql-1 db/mysql   in the place of another one
+  credb copy mysql-1 --to work          into another vault, under the same id
+  credb copy mysql-1 db/mysql --to ./other.redb --to-key-file ./other.key";
 
-/// Arguments of `rename` and `copy`.
+/// Arguments of `rename`.
+#[derive(Args)]
+pub(crate) struct RenameArgs {
+    #[command(flatten)]
+    pub(crate) ids: MoveArgs,
+    /// Only if OLD is at this version
+    #[arg(long, value_name = "N")]
+    pub(crate) if_version: Option<u64>,
+}
+
+/// Arguments of `copy`.
+#[derive(Args)]
+pub(crate) struct CopyArgs {
+    #[command(flatten)]
+    pub(crate) ids: MoveArgs,
+    /// Copy into this vault, named as for --vault; without NEW under the same id
+    #[arg(long, value_name = "VAULT")]
+    pub(crate) to: Option<OsString>,
+    /// Unlock that vault with this key file and try no other key
+    #[arg(long, value_name = "PATH", requires = "to", conflicts_with = "to_passphrase_file")]
+    pub(crate) to_key_file: Option<PathBuf>,
+    /// Unlock that vault with the passphrase in this file and try no other key
+    #[arg(long, value_name = "PATH", requires = "to")]
+    pub(crate) to_passphrase_file: Option<PathBuf>,
+}
+
+/// What `rename` and `copy` are about.
 #[derive(Args)]
 pub(crate) struct MoveArgs {
     /// The credential, and the id for it
@@ -71,7 +102,7 @@ Each line is answered by one line, in order. A line is one of
   {\"op\":\"set\",\"id\":ID,\"password\":...,\"if_version\":N}   as set --from-file, or if_absent
   {\"op\":\"get\",\"id\":ID}                                 answered with the secrets
   {\"op\":\"remove\",\"id\":ID,\"if_version\":N}
-  {\"op\":\"rename\",\"id\":ID,\"to\":ID,\"force\":true}
+  {\"op\":\"rename\",\"id\":ID,\"to\":ID,\"if_version\":N,\"force\":true}
   {\"op\":\"list\",\"pattern\":...,\"search\":...,\"tag\":...}
 
 Examples:

@@ -4,6 +4,7 @@ mod backup;
 mod batch;
 mod compact;
 mod config;
+mod copy;
 mod doctor;
 mod due;
 mod ensure;
@@ -43,7 +44,6 @@ use credb::exchange::json;
 use credb::{CredentialId, Slot};
 use serde_json::{Value, json};
 
-use self::rename::Old;
 use super::args::Command;
 use super::context::Context;
 use super::report::Failure;
@@ -63,8 +63,8 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Watch(args) => watch::run(context, args),
         Command::List(args) => list::run(context, args),
         Command::Remove(args) => remove::run(context, args),
-        Command::Rename(args) => rename::run(context, args, Old::Removed),
-        Command::Copy(args) => rename::run(context, args, Old::Kept),
+        Command::Rename(args) => rename::run(context, args),
+        Command::Copy(args) => copy::run(context, args),
         Command::History(args) => history::run(context, args),
         Command::Undo(args) => undo::run(context, args),
         Command::Purge(args) => purge::run(context, args),

@@ -1,50 +1,48 @@
-//! `rename` and `copy`: a credential under another id.
+//! `rename`: a credential under another id.
 
 use std::ffi::OsString;
 
 use credb::exchange::json;
-use credb::{CredentialId, Overwrite};
+use credb::{Change, Condition, CredentialId, Overwrite};
 
-use crate::cli::args::MoveArgs;
+use crate::cli::args::{MoveArgs, RenameArgs};
 use crate::cli::context::Context;
 use crate::cli::input;
 use crate::cli::report::Failure;
 
-/// What becomes of the credential under the old id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Old {
-    Removed,
-    Kept,
-}
-
-/// Renames or copies.
-pub(super) fn run(context: &Context, args: MoveArgs, old: Old) -> Result<(), Failure> {
-    let overwrite = if args.force { Overwrite::Allowed } else { Overwrite::Never };
-    let (id, to) = ids(args.ids, args.id_options)?;
-    let change = context.open()?.write(|transaction| match old {
-        Old::Removed => transaction.rename(&id, &to, overwrite),
-        Old::Kept => transaction.copy(&id, &to, overwrite),
-    })?;
-    let done = match (change.changed, old) {
-        (true, Old::Removed) => "renamed",
-        (true, Old::Kept) => "copied",
-        (false, _) => "unchanged:",
-    };
-    let version = change.version;
-    context.output.confirm(&format!("{done} {id} to {to} (version {version})"));
+/// Renames.
+pub(super) fn run(context: &Context, args: RenameArgs) -> Result<(), Failure> {
+    let condition = args.if_version.map_or(Condition::Always, Condition::IfVersion);
+    let overwrite = overwrite(&args.ids);
+    let (id, to) = two(ids(args.ids)?)?;
+    let change =
+        context.open()?.write(|transaction| transaction.rename(&id, &to, overwrite, condition))?;
+    confirm(context, "renamed", &format!("{id} to {to}"), &change);
     if context.output.is_json() {
         return context.output.json(&json::moved(&id, &change));
     }
     Ok(())
 }
 
-/// Exactly two ids, those given as `--id` first.
-fn ids(
-    positional: Vec<OsString>,
-    options: Vec<OsString>,
-) -> Result<(CredentialId, CredentialId), Failure> {
-    let ids: Result<Vec<_>, _> = options.into_iter().chain(positional).map(input::id).collect();
-    <[CredentialId; 2]>::try_from(ids?)
+/// Says what was done, if anything was.
+pub(super) fn confirm(context: &Context, done: &str, what: &str, change: &Change) {
+    let done = if change.changed { done } else { "unchanged:" };
+    context.output.confirm(&format!("{done} {what} (version {})", change.version));
+}
+
+pub(super) fn overwrite(args: &MoveArgs) -> Overwrite {
+    if args.force { Overwrite::Allowed } else { Overwrite::Never }
+}
+
+/// The ids in their order, those given as `--id` first.
+pub(super) fn ids(args: MoveArgs) -> Result<Vec<CredentialId>, Failure> {
+    let ids: Vec<OsString> = args.id_options.into_iter().chain(args.ids).collect();
+    ids.into_iter().map(input::id).collect()
+}
+
+/// Exactly two ids.
+pub(super) fn two(ids: Vec<CredentialId>) -> Result<(CredentialId, CredentialId), Failure> {
+    <[CredentialId; 2]>::try_from(ids)
         .map(Into::into)
         .map_err(|_| Failure::usage("two IDs are needed, OLD and NEW"))
 }

@@ -86,6 +86,7 @@ fn every_command_in_a_hint_parses() {
                         environment_vault,
                         root_may_have_it,
                         repeatable,
+                        key_options: None,
                     };
                     let errors = errors();
                     let hints = errors.iter().filter_map(|error| hints.for_error(error));

@@ -29,8 +29,8 @@ impl Operation {
                 transaction.remove_if(id, *condition)?;
                 done(json!({"id": id.as_str(), "version": version}))
             }
-            Self::Rename { id, to, overwrite } => {
-                let change = transaction.rename(id, to, *overwrite)?;
+            Self::Rename { id, to, overwrite, condition } => {
+                let change = transaction.rename(id, to, *overwrite, *condition)?;
                 done(json::moved(id, &change))
             }
             Self::Get { .. } | Self::List { .. } => self.answer(&*transaction)?,

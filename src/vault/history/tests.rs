@@ -23,7 +23,9 @@ fn set(vault: &Vault, name: &str, password: &str) -> u64 {
 }
 
 fn rename(vault: &Vault, from: &str, to: &str) {
-    vault.write(|body| body.rename(&id(from), &id(to), Overwrite::Allowed)).unwrap();
+    vault
+        .write(|body| body.rename(&id(from), &id(to), Overwrite::Allowed, Condition::Always))
+        .unwrap();
 }
 
 /// Versions, passwords and what replaced them, the newest first.

@@ -136,7 +136,7 @@ fn every_change_is_made_in_the_current_epoch() {
     assert!(other.set(&id("absent"), &edit).unwrap().created);
     let renamed = other.write(|transaction| {
         transaction.copy(&id("2"), &id("copy"), Overwrite::Never)?;
-        transaction.rename(&id("2"), &id("0"), Overwrite::Allowed)
+        transaction.rename(&id("2"), &id("0"), Overwrite::Allowed, Condition::Always)
     });
     assert_eq!(renamed.unwrap().version, 3);
     let now = contents(&vault);

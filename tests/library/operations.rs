@@ -1,11 +1,13 @@
 //! Random sequences of operations, on two handles and across reopening, against a map.
 
 mod model;
+mod rotation;
 
 use credb::{Condition, Edit, Error, Overwrite, Purge, Query, Vault};
 use proptest::prelude::*;
 
 use self::model::{Model, Old};
+use self::rotation::Part;
 use crate::{Fixture, id};
 
 /// The ids in play: few, so that operations meet.
@@ -27,6 +29,7 @@ enum Operation {
     Purge { id: usize },
     PurgeHistory { id: usize },
     Failing { id: usize },
+    Rotate(Part),
     Reopen,
     SwitchHandle,
 }
@@ -57,6 +60,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => which.clone().prop_map(|id| Operation::PurgeHistory { id }),
         1 => Just(Operation::List),
         1 => which.prop_map(|id| Operation::Failing { id }),
+        3 => rotation::part().prop_map(Operation::Rotate),
         1 => Just(Operation::Reopen),
         2 => Just(Operation::SwitchHandle),
     ]
@@ -97,6 +101,10 @@ fn step(vault: &Vault, model: &mut Model, operation: &Operation) -> Result<(), T
             });
             prop_assert!(failed.is_err());
             compare(vault, model, which)
+        }
+        Operation::Rotate(part) => {
+            rotation::step(vault, part)?;
+            (0..IDS.len()).try_for_each(|id| compare(vault, model, id))
         }
         Operation::Reopen | Operation::SwitchHandle => Ok(()),
     }

@@ -1,5 +1,5 @@
 //! Kill storms: eight processes that set, set on conditions, change several at once, remove, read,
-//! list, compact and restore, killed at random. Every call and every answer is logged, and must
+//! list, compact, rotate keys and restore, killed at random. Every call and every answer is logged, and must
 //! fit some order of the calls.
 //!
 //! The processes are this test program again, with handles kept open or opened for each call. The
@@ -10,6 +10,7 @@
 //!   `CREDB_STORM_SEED`      which choices are made
 
 mod log;
+mod rotation;
 mod worker;
 
 use std::fs;
@@ -106,6 +107,8 @@ impl Storm {
             worker::read(&vault, id, writer);
         }
         worker::list(&vault, &history::Call::Read, writer);
+        rotation::complete(&vault);
+        worker::list(&vault, &history::Call::Read, writer);
         let found = vault.verify(&|_, _| {}).expect("verify");
         assert!(found.is_ok(), "seed {}: {:?}", self.seed, found.damaged);
     }
@@ -131,6 +134,7 @@ impl Storm {
         }
         log.versions_are_dense_and_unique();
         log.pairs_agree();
+        assert!(log.rotations() > 0, "no rotation came to its end: {summary}");
         assert!(log.acknowledged() > 100, "too little was done: {summary}");
     }
 

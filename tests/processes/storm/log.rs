@@ -48,6 +48,11 @@ impl Writer {
         self.line(&json!({"kept": path}));
     }
 
+    /// A rotation came to its end.
+    pub(super) fn rotated(&self, epoch: u32) {
+        self.line(&json!({"rotated": epoch}));
+    }
+
     /// Logs that a call begins.
     pub(super) fn begin(&self, ids: &[&str], call: &Call) -> String {
         self.calls.set(self.calls.get() + 1);
@@ -113,6 +118,11 @@ impl Log {
         self.0.iter().filter_map(|line| line["kept"].as_str().map(PathBuf::from)).collect()
     }
 
+    /// The number of rotations that came to their end.
+    pub(super) fn rotations(&self) -> usize {
+        self.0.iter().filter(|line| line["rotated"].is_number()).count()
+    }
+
     /// The number of calls that were answered.
     pub(super) fn acknowledged(&self) -> usize {
         self.0.iter().filter(|line| line["end"].is_string()).count()
@@ -127,7 +137,11 @@ impl Log {
         }
         let begun: usize = counts.values().sum();
         let (answered, restores) = (self.acknowledged(), self.kept().len());
-        format!("{begun} calls, {answered} answered, {restores} restores kept a file: {counts:?}")
+        let rotations = self.rotations();
+        format!(
+            "{begun} calls, {answered} answered, {restores} restores kept a file, \
+             {rotations} rotations done: {counts:?}"
+        )
     }
 
     /// Without a restore, each version of an id was given to one caller, and none was left out but

@@ -11,7 +11,7 @@ use credb::{
 };
 
 use super::log::Writer;
-use super::{HOST, open, this_program, vault_path};
+use super::{HOST, open, rotation, this_program, vault_path};
 use crate::history::{Answer, Call};
 use crate::support::Random;
 
@@ -129,7 +129,8 @@ impl Worker {
             75..85 => read_pair(&vault, &self.writer)?,
             85..88 => undo(&vault, &value)?,
             88..91 => read_history(&vault, &self.writer)?,
-            91..97 => list(&vault, &Call::Read, &self.writer),
+            91..95 => list(&vault, &Call::Read, &self.writer),
+            95..98 => rotation::rotate(&vault, &mut self.random, &self.writer)?,
             _ => match vault.compact(&|_, _| {}) {
                 Ok(_) | Err(Error::OutcomeUnknown { .. }) => {}
                 Err(error) => return Err(error),

@@ -4,18 +4,19 @@
 //! of the medians. `cargo bench --bench keys` prints two tables; `CREDB_BENCH_RUNS` sets the runs
 //! of each command, `CREDB_BENCH_ROWS` the credentials that are rotated.
 
-use std::error::Error;
+mod support;
+
 use std::fs::Permissions;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use fernet::Fernet;
 use redb::{Builder, ConcurrencyMode, ReadableTable, TableDefinition};
 
-type Anything<T> = Result<T, Box<dyn Error>>;
+use support::{Anything, Place, median, ratio, setting};
 
 const ROWS: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("rows");
 const KEYS: [&str; 2] = [
@@ -31,67 +32,9 @@ fn main() -> Anything<()> {
     if arguments.get(1).map(String::as_str) == Some("bare-reseal") {
         return bare_reseal(Path::new(&arguments[2]));
     }
-    let place = Place(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?);
+    let place = Place::new()?;
     first_commands(&place)?;
     rotation(&place)
-}
-
-/// Where everything lies, the machine's secret included.
-struct Place(tempfile::TempDir);
-
-impl Place {
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    /// A process of the program on this vault.
-    fn start(&self, vault: &str, arguments: &[&str], input: &str) -> Anything<Child> {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_credb"))
-            .arg("--vault")
-            .arg(self.path(vault))
-            .args(arguments)
-            .env_clear()
-            .env("HOME", self.0.path())
-            .env("XDG_DATA_HOME", self.path("data"))
-            .env("XDG_CONFIG_HOME", self.path("config"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
-        child.stdin.take().ok_or("stdin")?.write_all(input.as_bytes()).ok();
-        Ok(child)
-    }
-
-    fn run(&self, vault: &str, arguments: &[&str], input: &str) -> Anything<Duration> {
-        let started = Instant::now();
-        let status = self.start(vault, arguments, input)?.wait()?;
-        let took = started.elapsed();
-        if status.success() { Ok(took) } else { Err(format!("{arguments:?}: {status}").into()) }
-    }
-
-    /// A new vault with this key, opened so, with so many credentials.
-    fn fill(&self, vault: &str, key: &[&str], opened: &[&str], rows: usize) -> Anything<()> {
-        self.run(vault, &[&["init"], key].concat(), "")?;
-        let line = |number| {
-            format!(r#"{{"op":"set","id":"id{number}","password":"a password of usual length"}}"#)
-        };
-        let lines: Vec<String> = (0..rows).map(line).collect();
-        self.run(vault, &[&["batch"], opened].concat(), &(lines.join("\n") + "\n"))?;
-        Ok(())
-    }
-}
-
-fn setting(name: &str, otherwise: usize) -> usize {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
-}
-
-fn ratio(left: Duration, right: Duration) -> f64 {
-    left.as_secs_f64() / right.as_secs_f64()
 }
 
 fn first_commands(place: &Place) -> Anything<()> {

@@ -1,0 +1,82 @@
+//! The program in a place of its own, run as whole processes and timed.
+
+use std::error::Error;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+pub(crate) type Anything<T> = Result<T, Box<dyn Error>>;
+
+/// Where everything lies, the machine's secret included.
+pub(crate) struct Place(tempfile::TempDir);
+
+impl Place {
+    pub(crate) fn new() -> Anything<Self> {
+        Ok(Self(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?))
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// A process of the program on this vault, with this input and no answer.
+    pub(crate) fn start(&self, vault: &str, arguments: &[&str], input: &str) -> Anything<Child> {
+        let mut child = self.command(vault, arguments).stdout(Stdio::null()).spawn()?;
+        child.stdin.take().ok_or("stdin")?.write_all(input.as_bytes()).ok();
+        Ok(child)
+    }
+
+    /// The program on this vault, which is asked by a pipe.
+    pub(crate) fn command(&self, vault: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_credb"));
+        command
+            .arg("--vault")
+            .arg(self.path(vault))
+            .args(arguments)
+            .env_clear()
+            .env("HOME", self.0.path())
+            .env("XDG_DATA_HOME", self.path("data"))
+            .env("XDG_CONFIG_HOME", self.path("config"))
+            .stdin(Stdio::piped())
+            .stderr(Stdio::null());
+        command
+    }
+
+    pub(crate) fn run(&self, vault: &str, arguments: &[&str], input: &str) -> Anything<Duration> {
+        let started = Instant::now();
+        let status = self.start(vault, arguments, input)?.wait()?;
+        let took = started.elapsed();
+        if status.success() { Ok(took) } else { Err(format!("{arguments:?}: {status}").into()) }
+    }
+
+    /// A new vault with this key, opened so, with so many credentials.
+    pub(crate) fn fill(
+        &self,
+        vault: &str,
+        key: &[&str],
+        opened: &[&str],
+        rows: usize,
+    ) -> Anything<()> {
+        self.run(vault, &[&["init"], key].concat(), "")?;
+        let line = |number| {
+            format!(r#"{{"op":"set","id":"id{number}","password":"a password of usual length"}}"#)
+        };
+        let lines: Vec<String> = (0..rows).map(line).collect();
+        self.run(vault, &[&["batch"], opened].concat(), &(lines.join("\n") + "\n"))?;
+        Ok(())
+    }
+}
+
+pub(crate) fn setting(name: &str, otherwise: usize) -> usize {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
+pub(crate) fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+pub(crate) fn ratio(left: Duration, right: Duration) -> f64 {
+    left.as_secs_f64() / right.as_secs_f64()
+}

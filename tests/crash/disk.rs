@@ -4,7 +4,7 @@
 //! length for itself, whole, lost, or torn at sectors whose other half may hold garbage. Entries
 //! of directories come in the order they were made, as journalling file systems keep them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use credb::simulate::{Event, Inode};
@@ -57,7 +57,7 @@ pub(crate) enum Fate {
 pub(crate) struct Loss {
     /// So many of the directory's pending entries are kept.
     pub(crate) entries: usize,
-    /// One for each pending change, file by file in the order of their inodes.
+    /// One for each pending change of a file that is no draft, by the order of their inodes.
     pub(crate) changes: Vec<Fate>,
 }
 
@@ -107,9 +107,21 @@ impl Disk {
         &mut self.contents.entry(file).or_default().pending
     }
 
-    /// How many changes are not synced.
+    /// How many changes of files that somebody would look at are not synced.
     pub(crate) fn pending_changes(&self) -> usize {
-        self.contents.values().map(|contents| contents.pending.len()).sum()
+        self.seen().iter().map(|inode| self.contents[inode].pending.len()).sum()
+    }
+
+    /// The files that have a name of their own or are about to have one, in the order of their
+    /// inodes. What a draft holds nobody asks.
+    fn seen(&self) -> BTreeSet<Inode> {
+        let names = self.entries.iter().map(|(name, inode)| (name, *inode));
+        let pending = self.pending.iter().map(|entry| match entry {
+            Entry::Link { file, name } => (name, *file),
+            Entry::Rename { file, to, .. } => (to, *file),
+        });
+        let seen = names.chain(pending).filter(|(name, _)| !is_draft(name));
+        seen.map(|(_, inode)| inode).filter(|inode| self.contents.contains_key(inode)).collect()
     }
 
     /// How many directory entries are not synced.
@@ -117,23 +129,21 @@ impl Disk {
         self.pending.len()
     }
 
-    /// The files after a loss of power.
+    /// The files after a loss of power; drafts are empty.
     pub(crate) fn after(&self, loss: &Loss) -> Files {
         let mut entries = self.entries.clone();
         for entry in &self.pending[..loss.entries] {
             entry.apply(&mut entries);
         }
-        let mut inodes: Vec<&Inode> = self.contents.keys().collect();
-        inodes.sort_unstable();
         let mut fates = loss.changes.iter().copied();
         let mut bytes: HashMap<Inode, Vec<u8>> = HashMap::new();
-        for inode in inodes {
-            let contents = &self.contents[inode];
+        for inode in self.seen() {
+            let contents = &self.contents[&inode];
             let mut image = contents.synced.clone();
             for change in &contents.pending {
                 change.apply(&mut image, fates.next().unwrap_or(Fate::Lost));
             }
-            bytes.insert(*inode, image);
+            bytes.insert(inode, image);
         }
         let file = |inode| bytes.get(inode).cloned().unwrap_or_default();
         entries.iter().map(|(name, inode)| (name.clone(), file(inode))).collect()
@@ -187,6 +197,11 @@ impl Entry {
             }
         }
     }
+}
+
+/// Whether the name is one under which files are made before they have their own.
+fn is_draft(name: &str) -> bool {
+    name.starts_with('.') && name.rsplit('.').next() == Some("new")
 }
 
 fn name(path: &Path) -> String {

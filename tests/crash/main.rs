@@ -15,19 +15,17 @@
 mod campaign;
 mod disk;
 mod random;
+mod records;
 mod stage;
 
-use std::cell::{Cell, RefCell};
 use std::path::Path;
 
 use credb::simulate::{self, Event};
-use credb::{
-    Change, Condition, Edit, KeySource, NewKey, Options, Overwrite, Patch, Purge, Transaction,
-    Vault,
-};
+use credb::{KeySource, Options};
 
 use crate::campaign::{Effort, Image, Record};
-use crate::stage::{Stage, State, id};
+use crate::records::CHANGES;
+use crate::stage::{Stage, State};
 
 /// All workloads together are to check at least so many images.
 const LEAST_IMAGES: u64 = 100_000;
@@ -41,14 +39,6 @@ fn effort(sample: u64, torn: u64) -> Effort {
     let seed = number("CREDB_CRASH_SEED", 20_261_123);
     let (sample, torn) = (sample * factor, torn * factor);
     Effort { seed, all_subsets: 10, sample, torn, recovery_every: 200 }
-}
-
-fn host_key() -> NewKey {
-    NewKey::Hostname("host-a".to_owned())
-}
-
-fn host() -> Vec<KeySource> {
-    vec![KeySource::Hostname("host-a".to_owned())]
 }
 
 /// Checks one image, and those of its own recovery being cut; how many that were.
@@ -109,9 +99,14 @@ fn sound(
     images
 }
 
+/// As [`sound`], of a vault that must be in one of these states at each point.
+fn always_one_of(record: &Record, states: &[State], effort: Effort) -> u64 {
+    sound(record, effort, |stage, steps| one_of(states, steps, &stage.path("v.redb")))
+}
+
 /// The vault must be in the state after the acknowledged steps, or after one more.
 fn one_of(states: &[State], steps: usize, path: &Path) -> Result<(), String> {
-    match stage::contents(path, &host()) {
+    match stage::contents(path, &records::hosts()) {
         Ok(Some(state)) if states[steps..].iter().take(2).any(|known| *known == state) => Ok(()),
         Ok(Some(state)) => {
             let known = states.iter().position(|known| *known == state);
@@ -122,196 +117,22 @@ fn one_of(states: &[State], steps: usize, path: &Path) -> Result<(), String> {
     }
 }
 
-/// A record of changes of rows and slots, and the states between them.
-fn changes(name: &'static str, options: &Options) -> (Record, Vec<State>) {
-    let stage = Stage::new();
-    let path = stage.path("v.redb");
-    let vault = Vault::create(&path, &Options::new(), &host_key()).unwrap();
-    for number in 0..4 {
-        let edit = Edit::new().password(format!("first of {number}"));
-        vault.set(&id(&format!("old{number}")), &edit).unwrap();
-    }
-    drop(vault);
-    let before = stage.disk();
-    let vault = Vault::open(&path, options, &host()).unwrap();
-    let states = RefCell::new(vec![stage::state(&vault).unwrap()]);
-    let slot = Cell::new(0);
-    let long = "x".repeat(6_000);
-    let steps: [&dyn Fn(); 15] = [
-        &|| drop(vault.set(&id("new"), &Edit::new().password("one")).unwrap()),
-        &|| drop(vault.set(&id("old0"), &Edit::new().password("two")).unwrap()),
-        &|| drop(vault.set(&id("long"), &Edit::new().password(long.as_str())).unwrap()),
-        &|| vault.remove(&id("old1")).unwrap(),
-        &|| several(&vault),
-        &|| slot.set(vault.add_slot(&NewKey::Hostname("b".into()), None).unwrap().number),
-        &|| vault.remove_slot(slot.get()).unwrap(),
-        &|| drop(vault.set(&id("old1"), &Edit::new().password("back")).unwrap()),
-        &|| {
-            moved(&vault, |transaction| {
-                transaction.rename(&id("old1"), &id("n"), Overwrite::Never, Condition::Always)
-            });
-        },
-        &|| prepared(&vault),
-        &|| {
-            moved(&vault, |transaction| {
-                transaction.accept(&id("n"), Condition::Always, &Patch::Clear)
-            });
-        },
-        &|| {
-            moved(&vault, |transaction| {
-                transaction.copy(&id("n"), &id("old2"), Overwrite::Allowed)
-            });
-        },
-        &|| moved(&vault, |body| Ok(body.undo(&id("old2"), None, Condition::Always)?.change)),
-        &|| assert_eq!(vault.configure(|c| c.history_keep = 2).unwrap().history_keep, 2),
-        &|| {
-            let purge = vault.write(|body| body.purge(&id("n"), Purge::All, Condition::Always));
-            assert!(purge.unwrap() > 0);
-        },
-    ];
-    let (acknowledged, events) = simulate::record(|| {
-        let mut acknowledged = Vec::new();
-        for step in steps {
-            step();
-            acknowledged.push(simulate::recorded());
-            // Reading changes nothing on the disk.
-            states.borrow_mut().push(stage::state(&vault).unwrap());
-        }
-        acknowledged
-    });
-    let ((), closing) = simulate::record(|| drop(vault));
-    let events = [events, closing].concat();
-    (Record { name, before, events, acknowledged }, states.into_inner())
-}
-
-/// A record of a rotation with changes in between, up to the rebuilding of the file, and the
-/// states between its steps: the last two are those before and after that.
-fn rotating() -> (Record, Vec<State>) {
-    let stage = Stage::new();
-    let path = stage.path("v.redb");
-    let vault = Vault::create(&path, &Options::new(), &host_key()).unwrap();
-    for number in 0..40 {
-        let edit = Edit::new().password(format!("password {number}"));
-        vault.set(&id(&format!("id{number}")), &edit).unwrap();
-    }
-    vault.remove(&id("id9")).unwrap();
-    drop(vault);
-    let before = stage.disk();
-    let vault = Vault::open(&path, &Options::new(), &host()).unwrap();
-    let states = RefCell::new(vec![stage::state(&vault).unwrap()]);
-    let step = || assert!(vault.reseal_some().is_ok());
-    let steps: [&dyn Fn(); 8] = [
-        &|| assert!(vault.begin_rotation().unwrap()),
-        &|| drop(vault.set(&id("id0"), &Edit::new().password("in between")).unwrap()),
-        &step,
-        &|| vault.remove(&id("id1")).unwrap(),
-        &|| drop(vault.set(&id("id9"), &Edit::new().password("back")).unwrap()),
-        &step,
-        &step,
-        &|| assert!(vault.compact(&|_, _| {}).is_ok()),
-    ];
-    let (acknowledged, events) = simulate::record(|| {
-        let mut acknowledged = Vec::new();
-        for step in steps {
-            step();
-            acknowledged.push(simulate::recorded());
-            states.borrow_mut().push(stage::state(&vault).unwrap());
-        }
-        acknowledged
-    });
-    let states = states.into_inner();
-    assert!(states.windows(2).all(|pair| pair[0] != pair[1]), "each step is to be seen");
-    (Record { name: "rotate", before, events, acknowledged }, states)
-}
-
-fn moved(vault: &Vault, body: impl Fn(&mut Transaction<'_>) -> credb::Result<Change>) {
-    assert!(vault.write(body).unwrap().changed);
-}
-
-/// Stores a password that is pending: lost, or half there, it would differ from all states.
-fn prepared(vault: &Vault) {
-    moved(vault, |transaction| transaction.prepare(&id("n"), &"new".into(), Condition::Always));
-}
-
-fn several(vault: &Vault) {
-    let done = vault.write(|transaction| {
-        for number in 0..5 {
-            let edit = Edit::new().password(format!("several {number}"));
-            transaction.set_if(&id(&format!("many{number}")), &edit, Condition::Always)?;
-        }
-        transaction.remove_if(&id("new"), Condition::Always)
-    });
-    done.unwrap();
-}
-
-/// Making a vault, with a machine secret that is new too.
-fn making() -> Record {
-    let stage = Stage::new();
-    let before = stage.disk();
-    let ((), events) = simulate::record(|| {
-        let key = NewKey::Machine(stage.path("machine.key"));
-        Vault::create(&stage.path("v.redb"), &Options::new(), &key).unwrap();
-    });
-    let acknowledged = vec![events.len()];
-    Record { name: "init", before, events, acknowledged }
-}
-
 /// No vault until it is acknowledged, or a whole one (with its slot) that its secret opens.
 fn made(stage: &Stage, steps: usize) -> Result<(), String> {
     let keys = [KeySource::Machine(stage.path("machine.key"))];
     match stage::contents(&stage.path("v.redb"), &keys) {
-        // The slot and the setting.
-        Ok(Some(state)) if state.len() == 2 => Ok(()),
+        // The slot, which key opened it, the setting, and the number of writes.
+        Ok(Some(state)) if state.len() == 4 => Ok(()),
         Ok(None) if steps == 0 => Ok(()),
         other => Err(format!("after {steps} steps: {other:?}")),
     }
 }
 
-/// A vault with free pages, compacted.
-fn compacting() -> (Record, Vec<State>) {
-    let stage = Stage::new();
-    let vault = Vault::create(&stage.path("v.redb"), &Options::new(), &host_key()).unwrap();
-    for number in 0..30 {
-        let edit = Edit::new().password(format!("password {number}"));
-        vault.set(&id(&format!("id{}", number % 7)), &edit).unwrap();
-    }
-    drop(vault);
-    let before = stage.disk();
-    let vault = Vault::open(&stage.path("v.redb"), &Options::new(), &host()).unwrap();
-    let state = stage::state(&vault).unwrap();
-    let ((), events) = simulate::record(|| {
-        vault.compact(&|_, _| {}).unwrap();
-        drop(vault);
-    });
-    let acknowledged = vec![events.len()];
-    (Record { name: "compact", before, events, acknowledged }, vec![state.clone(), state])
-}
-
-/// A backup restored over a vault that went on.
-fn restoring() -> (Record, Vec<State>) {
-    let stage = Stage::new();
-    let path = stage.path("v.redb");
-    let vault = Vault::create(&path, &Options::new(), &host_key()).unwrap();
-    vault.set(&id("a"), &Edit::new().password("in the backup")).unwrap();
-    let restored = stage::state(&vault).unwrap();
-    let backup = stage.path("backup.redb");
-    vault.backup(&backup, Overwrite::Never, &|_, _| {}).unwrap();
-    vault.set(&id("b"), &Edit::new().password("after the backup")).unwrap();
-    let replaced = stage::state(&vault).unwrap();
-    drop(vault);
-    let before = stage.disk();
-    let copy = Vault::open(&backup, &Options::new(), &host()).unwrap();
-    let ((), events) = simulate::record(|| {
-        copy.restore(&path, &Options::new(), &host_key(), &|_, _| {}).unwrap();
-    });
-    let acknowledged = vec![events.len()];
-    (Record { name: "restore", before, events, acknowledged }, vec![replaced, restored])
-}
-
 /// Either vault as it was; and where the new one is, the old one is kept.
 fn kept(states: &[State], stage: &Stage, steps: usize) -> Result<(), String> {
     one_of(states, steps, &stage.path("v.redb"))?;
-    let here = stage::contents(&stage.path("v.redb"), &host()).map_err(|e| e.to_string())?;
+    let here =
+        stage::contents(&stage.path("v.redb"), &records::hosts()).map_err(|e| e.to_string())?;
     if here.as_ref() != Some(&states[1]) {
         return Ok(());
     }
@@ -319,7 +140,7 @@ fn kept(states: &[State], stage: &Stage, steps: usize) -> Result<(), String> {
     let Some(name) = files.keys().find(|name| name.contains(".before-")) else {
         return Err("the vault that was replaced is not kept".to_owned());
     };
-    match stage::contents(&stage.path(name), &host()) {
+    match stage::contents(&stage.path(name), &records::hosts()) {
         Ok(Some(state)) if state == states[0] => Ok(()),
         other => Err(format!("what was kept is not what was replaced: {other:?}")),
     }
@@ -327,23 +148,22 @@ fn kept(states: &[State], stage: &Stage, steps: usize) -> Result<(), String> {
 
 #[test]
 fn no_loss_of_power_loses_what_was_acknowledged() {
-    let mut images = 0;
-    for (name, options) in [("kept open", Options::new()), ("one shot", Options::new().one_shot())]
-    {
-        let (record, states) = changes(name, &options);
-        images += sound(&record, effort(60, 60), |stage, steps| {
-            one_of(&states, steps, &stage.path("v.redb"))
-        });
+    let mut images = sound(&records::making(), effort(60, 60), made);
+    // Opening and closing is the same whatever is changed in between.
+    let changes = [
+        records::changes("kept open", &Options::new(), CHANGES),
+        records::changes("one shot", &Options::new().one_shot(), 8),
+    ];
+    for (record, states) in changes {
+        images += always_one_of(&record, &states, effort(30, 30));
     }
-    images += sound(&making(), effort(60, 60), made);
-    let (record, states) = rotating();
-    let fewer = Effort { all_subsets: 3, ..effort(8, 4) };
-    images += sound(&record, fewer, |stage, steps| one_of(&states, steps, &stage.path("v.redb")));
-    let (record, states) = compacting();
-    let effort = Effort { all_subsets: 3, ..effort(8, 4) };
-    images += sound(&record, effort, |stage, steps| one_of(&states, steps, &stage.path("v.redb")));
-    let (record, states) = restoring();
-    images += sound(&record, effort, |stage, steps| kept(&states, stage, steps));
+    for (record, states) in [records::rotating(), records::rotating_vault_key()] {
+        images += always_one_of(&record, &states, effort(8, 4));
+    }
+    let (record, states) = records::compacting();
+    images += always_one_of(&record, &states, effort(60, 60));
+    let (record, states) = records::restoring();
+    images += sound(&record, effort(60, 60), |stage, steps| kept(&states, stage, steps));
     println!("{images} images in all");
     assert!(images >= LEAST_IMAGES, "only {images} images were checked");
 }
@@ -361,12 +181,13 @@ fn without(record: &Record, position: usize, name: &'static str) -> Record {
 fn a_sync_left_out_is_noticed() {
     // In a file that stays open, a write ends with the two syncs of its commit; one before them
     // belongs to a file that grows. (The first write opens the file, with syncs of its own.)
-    let (record, states) = changes("kept open, a sync left out", &Options::new());
-    all_syncs_matter(&record, &states, effort(60, 60));
-    // All but its last step, which is no write of the file that is there.
-    let (mut record, states) = rotating();
-    record.acknowledged.pop();
-    all_syncs_matter(&record, &states, Effort { all_subsets: 3, ..effort(8, 4) });
+    let (record, states) = records::changes("a sync left out", &Options::new(), CHANGES);
+    all_syncs_matter(&record, &states, effort(30, 30));
+    // All but the last step, which is no write of the file that is there.
+    for (mut record, states) in [records::rotating(), records::rotating_vault_key()] {
+        record.acknowledged.pop();
+        all_syncs_matter(&record, &states, Effort { all_subsets: 3, ..effort(8, 4) });
+    }
 }
 
 /// Leaves each sync out of each write's commit, but for the first write's: each time there has to
@@ -391,7 +212,7 @@ fn all_syncs_matter(record: &Record, states: &[State], effort: Effort) {
 
 #[test]
 fn an_entry_of_a_directory_left_unsynced_is_noticed() {
-    let record = making();
+    let record = records::making();
     let syncs: Vec<usize> = (0..record.events.len())
         .filter(|at| matches!(record.events[*at], Event::SyncDirectory { .. }))
         .collect();

@@ -32,7 +32,7 @@ pub(crate) fn files_in(directory: &Path) -> BTreeMap<String, (Inode, Vec<u8>)> {
 }
 
 /// What a vault holds: ids with versions and passwords, their earlier versions, its key slots and
-/// settings, and how far a rotation is.
+/// what opens it, its settings, how far a rotation is, and how many writes there were.
 pub(crate) type State = BTreeMap<String, (u64, Vec<u8>)>;
 
 /// A directory to lay images out in.
@@ -74,15 +74,12 @@ fn set_private(path: &Path) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
-/// The vault's contents, read and verified through the ordinary interface; `None` if there is no
-/// vault.
+/// The vault's contents, read and verified through the ordinary interface, and the first of these
+/// keys that opens it; `None` if there is no vault.
 pub(crate) fn contents(path: &Path, keys: &[KeySource]) -> Result<Option<State>, Error> {
-    let vault = match Vault::open(path, &Options::new(), keys) {
-        Ok(vault) => vault,
-        Err(Error::VaultNotFound { .. }) => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let state = state(&vault)?;
+    let Some((key, vault)) = opened(path, keys)? else { return Ok(None) };
+    let mut state = state(&vault)?;
+    state.insert(format!("opened by key {key}"), (0, Vec::new()));
     let found = vault.verify(&|_, _| {})?;
     match found.damaged.first() {
         None => Ok(Some(state)),
@@ -92,16 +89,32 @@ pub(crate) fn contents(path: &Path, keys: &[KeySource]) -> Result<Option<State>,
     }
 }
 
+fn opened(path: &Path, keys: &[KeySource]) -> Result<Option<(usize, Vault)>, Error> {
+    let mut locked = Ok(None);
+    for (number, key) in keys.iter().enumerate() {
+        match Vault::open(path, &Options::new(), std::slice::from_ref(key)) {
+            Ok(vault) => return Ok(Some((number, vault))),
+            Err(Error::VaultNotFound { .. }) => return Ok(None),
+            Err(error @ Error::Locked { .. }) => locked = Err(error),
+            Err(error) => return Err(error),
+        }
+    }
+    locked
+}
+
 /// The contents of an open vault, from one snapshot.
-pub(crate) fn state(vault: &Vault) -> Result<State, Error> {
+fn state(vault: &Vault) -> Result<State, Error> {
     let slots = vault.slots()?;
-    let rotation = vault.info()?.rotation;
+    let info = vault.info()?;
+    let rotation = info.rotation;
     vault.read(|snapshot| {
         let slot = |slot: &credb::Slot| (format!("slot {}", slot.number), (0, Vec::new()));
         let mut state: State = slots.iter().map(slot).collect();
         if rotation != RotationState::Complete {
             state.insert(format!("rotation {rotation:?}"), (0, Vec::new()));
         }
+        // Each write makes another state, also one that only renews what cannot be seen.
+        state.insert("writes".to_owned(), (info.generation, Vec::new()));
         for metadata in snapshot.list(&Query::all())? {
             let credential = snapshot.get(&metadata.id)?;
             let value = (metadata.version, credential.password.expose().to_vec());
@@ -111,7 +124,9 @@ pub(crate) fn state(vault: &Vault) -> Result<State, Error> {
                 state.insert(format!("pending for {}", metadata.id), value);
             }
         }
-        for name in ["a", "b", "n", "new", "old0", "old1", "old2"] {
+        for name in
+            ["a", "b", "id0", "id2", "id3", "id9", "n", "new", "old0", "old1", "old2", "old3"]
+        {
             let earlier = match snapshot.history(&id(name)) {
                 Err(Error::NotFound { .. }) => continue,
                 earlier => earlier?,

@@ -1,19 +1,31 @@
-//! What scripts save: one coprocess against a process for each `set`, and `ensure` against `get`.
+//! What scripts save: one coprocess against a process for each `set`, `ensure` against `get`, and
+//! a large batch against a bare program that seals and stores as many rows, sorted by their keys.
 //!
 //! What is compared runs in turns on the same machine; what counts is the ratio of the medians.
-//! `cargo bench --bench scripts` prints a table; `CREDB_BENCH_RUNS` sets the runs of each.
+//! `cargo bench --bench scripts` prints a table; `CREDB_BENCH_RUNS` sets the runs of each call, and
+//! `CREDB_BENCH_ROWS` the credentials of the batch.
 
 mod support;
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdout, Stdio};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use support::{Anything, Place, median, ratio, setting};
+use fernet::Fernet;
+use redb::{Builder, ConcurrencyMode, TableDefinition};
+use support::{Anything, Place, batch, median, ratio, setting};
 
 const VAULT: &str = "scripts.redb";
 
+const ROWS: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("rows");
+const KEY: &str = "wVHjkspS1XP0W53oSvTloX9wH8Unch9YZOLuVqgFza0=";
+
 fn main() -> Anything<()> {
+    let arguments: Vec<String> = std::env::args().collect();
+    if arguments.get(1).map(String::as_str) == Some("bare-load") {
+        return bare_load(Path::new(&arguments[2]), arguments[3].parse()?);
+    }
     let place = Place::new()?;
     place.fill(VAULT, &[], &[], 1_000)?;
     let mut out = std::io::stdout();
@@ -25,6 +37,10 @@ fn main() -> Anything<()> {
     let (ensure, get) = fresh(&place)?;
     let cost = ratio(ensure, get);
     writeln!(out, "| `ensure`, fresh | {ensure:.2?} | `get` | {get:.2?} | {cost:.2} |")?;
+    let rows = setting("CREDB_BENCH_ROWS", 100_000);
+    let (batch, bare) = loads(&place, rows)?;
+    let cost = ratio(batch, bare);
+    writeln!(out, "| `batch` of {rows} | {batch:.2?} | bare | {bare:.2?} | {cost:.2} |")?;
     Ok(())
 }
 
@@ -55,6 +71,48 @@ fn fresh(place: &Place) -> Anything<(Duration, Duration)> {
         times.1.push(place.run(VAULT, &["get", "id7", "--field", "password"], "")?);
     }
     Ok((median(times.0), median(times.1)))
+}
+
+/// New credentials in one transaction, and as many records and rows of an index in a bare file.
+fn loads(place: &Place, rows: usize) -> Anything<(Duration, Duration)> {
+    let mut times = (Vec::new(), Vec::new());
+    for run in 0..3 {
+        let vault = format!("load{run}.redb");
+        place.fill(&vault, &[], &[], 0)?;
+        let lines = batch(rows);
+        times.0.push(place.run(&vault, &["batch"], &lines)?);
+        let started = Instant::now();
+        let status = Command::new(std::env::current_exe()?)
+            .arg("bare-load")
+            .arg(place.path(&format!("load{run}.bare")))
+            .arg(rows.to_string())
+            .status()?;
+        if !status.success() {
+            return Err("the bare program".into());
+        }
+        times.1.push(started.elapsed());
+    }
+    Ok((median(times.0), median(times.1)))
+}
+
+/// Two rows for each credential, 256 bytes sealed, in the order of their keys, in one transaction.
+fn bare_load(path: &Path, rows: usize) -> Anything<()> {
+    let mut builder = Builder::new();
+    builder.set_concurrency_mode(ConcurrencyMode::MultiWriter);
+    builder.set_cache_size(32 * 1_048_576);
+    let database = builder.create(path)?;
+    let transaction = database.begin_write()?;
+    {
+        let mut table = transaction.open_table(ROWS)?;
+        let fernet = Fernet::new(KEY).ok_or("a key")?;
+        for number in 0..2 * rows {
+            let token = fernet.encrypt_at_time(&[7; 256], 0);
+            let row = data_encoding::BASE64URL.decode(token.as_bytes())?;
+            table.insert(format!("{number:020}").as_bytes(), row.as_slice())?;
+        }
+    }
+    transaction.commit()?;
+    Ok(())
 }
 
 /// `batch --each`, asked line by line.

@@ -59,11 +59,7 @@ impl Place {
         rows: usize,
     ) -> Anything<()> {
         self.run(vault, &[&["init"], key].concat(), "")?;
-        let line = |number| {
-            format!(r#"{{"op":"set","id":"id{number}","password":"a password of usual length"}}"#)
-        };
-        let lines: Vec<String> = (0..rows).map(line).collect();
-        self.run(vault, &[&["batch"], opened].concat(), &(lines.join("\n") + "\n"))?;
+        self.run(vault, &[&["batch"], opened].concat(), &batch(rows))?;
         Ok(())
     }
 }
@@ -79,4 +75,13 @@ pub(crate) fn median(mut times: Vec<Duration>) -> Duration {
 
 pub(crate) fn ratio(left: Duration, right: Duration) -> f64 {
     left.as_secs_f64() / right.as_secs_f64()
+}
+
+/// Lines that set so many credentials.
+pub(crate) fn batch(rows: usize) -> String {
+    let line = |number| {
+        format!(r#"{{"op":"set","id":"id{number}","password":"a password of usual length"}}"#)
+            + "\n"
+    };
+    (0..rows).map(line).collect()
 }

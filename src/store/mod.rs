@@ -3,6 +3,7 @@
 //! Knows no key and no credential. A transaction's body depends only on what it reads through
 //! the transaction and may run again, so that an engine that detects conflicts fits here too.
 
+mod draft;
 mod file;
 mod leaf;
 mod lease;
@@ -17,8 +18,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
+pub(crate) use self::draft::{build, create};
 use self::file::{Access, Identity, Place};
-pub(crate) use self::file::{FilePlace, FileSystems, build, create};
+pub(crate) use self::file::{FilePlace, FileSystems};
 pub(crate) use self::leaf::scan;
 pub(crate) use self::lease::{LONGEST_NOTE, LeaseFile, Leased};
 pub(crate) use self::notice::Notices;

@@ -20,8 +20,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ::redb::{
-    Builder, CommitError, ConcurrencyMode, Database, ReadOnlyDatabase, ReadableDatabase,
-    StorageError, TransactionError,
+    Builder, CommitError, CompactionError, ConcurrencyMode, Database, ReadOnlyDatabase,
+    ReadableDatabase, StorageError, TransactionError,
 };
 
 use self::backend::{Backend, Doubt, EmptyFile};
@@ -177,6 +177,19 @@ impl Engine {
                     Err(OpenFailure::Known(error))
                 }
             }
+        })
+    }
+
+    /// Gives the free pages of the file back, which nobody else may have open.
+    pub(super) fn trim(&mut self) -> Result<(), OpenFailure> {
+        contained(|| {
+            let Some(Handle::Writer(database)) = &mut self.handle else {
+                return Err(OpenFailure::Known(Error::Poisoned));
+            };
+            inside(|| database.compact()).map(drop).map_err(|error| match error {
+                CompactionError::Storage(error) => failure(error, &self.path),
+                _ => OpenFailure::InUse,
+            })
         })
     }
 

@@ -6,7 +6,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::support::{Sandbox, SlowSync, alter_row, keys_in_order, mode_of};
+use crate::support::{Sandbox, SlowSync, alter_row, bytes_of_rows, keys_in_order, mode_of};
 
 /// A vault whose file is much larger than what it holds.
 fn wasteful() -> Sandbox {
@@ -45,6 +45,26 @@ fn the_file_shrinks_and_keeps_its_owner_and_mode() {
     sandbox.credb(["verify"]).run().ok();
     assert_eq!(sandbox.password("id199"), "x");
     sandbox.credb(["compact"]).run().ok().stdout("").silent();
+}
+
+/// The engine puts rows that share no page into pages of 4 KiB times a power of two: where that fits
+/// badly no file is smaller.
+#[test]
+fn the_file_is_hardly_larger_than_its_rows() {
+    for (count, size, percent) in [(2_000, 24, 120), (100, 60_000, 120), (400, 9_000, 180)] {
+        let sandbox = Sandbox::with_vault();
+        let entries = (0..count)
+            .map(|number| json!({"id": format!("id{number}"), "password": "x".repeat(size)}));
+        let input = sandbox.file("in.json", entries.collect::<Value>().to_string());
+        sandbox.credb(["set", "-f", &input]).run().ok();
+        sandbox.credb(["compact"]).run().ok();
+        let length = fs::metadata(sandbox.vault()).unwrap().len();
+        let rows = bytes_of_rows(&sandbox.vault());
+        assert!(length * 100 <= rows * percent, "{length} bytes for {rows} of passwords of {size}");
+        let copy = sandbox.path("copy.redb");
+        sandbox.credb(["backup"]).args([&copy]).run().ok();
+        assert_eq!(fs::metadata(&copy).unwrap().len(), length, "a backup is compact too");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use redb::{Builder, ConcurrencyMode, Database, ReadableTable};
+use redb::{Builder, ConcurrencyMode, Database, ReadableDatabase, ReadableTable, TableHandle};
 
 type Definition<'a> = redb::TableDefinition<'a, &'static [u8], &'static [u8]>;
 
@@ -10,6 +10,21 @@ fn open(vault: &Path) -> Database {
     let mut builder = Builder::new();
     builder.set_concurrency_mode(ConcurrencyMode::MultiWriter);
     builder.open(vault).expect("open as redb does")
+}
+
+/// The bytes of all rows, keys and values.
+pub(crate) fn bytes_of_rows(vault: &Path) -> u64 {
+    let database = open(vault);
+    let transaction = database.begin_read().expect("begin");
+    let mut bytes = 0;
+    for table in transaction.list_tables().expect("the tables") {
+        let rows = transaction.open_table(Definition::new(table.name())).expect("the table");
+        for row in rows.iter().expect("the rows") {
+            let (key, value) = row.expect("a row");
+            bytes += key.value().len() + value.value().len();
+        }
+    }
+    bytes as u64
 }
 
 /// Puts a value in the place of one that is there.

@@ -7,6 +7,7 @@
 mod backend;
 mod checksums;
 mod failure;
+mod header;
 mod overlay;
 mod rows;
 
@@ -14,7 +15,6 @@ use std::cell::Cell;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,6 +28,7 @@ use self::backend::{Backend, Doubt, EmptyFile};
 use self::checksums::Pages;
 pub(super) use self::failure::OpenFailure;
 use self::failure::{LockTimeout, failure, opening, starting};
+use self::header::Watched;
 use self::overlay::Overlay;
 use self::rows::{Reading, Writing};
 use super::file::{Access, Medium};
@@ -102,7 +103,7 @@ impl Engine {
     /// for a writer, and lets none write meanwhile; the file stays as it is.
     pub(super) fn check_structure(medium: Medium, path: &Path) -> Result<bool, OpenFailure> {
         let doubt = Arc::default();
-        let header = Header::of(&medium, path)?;
+        let watched = Watched::of(&medium, path)?;
         let backend =
             Backend::new(medium, EmptyFile::Refused, &doubt).map_err(|e| opening(e, path))?;
         let checked = contained(|| {
@@ -112,7 +113,7 @@ impl Engine {
             })
             .map_err(|error| opening(error, path))
         });
-        if matches!(checked, Ok(true)) || header.is_unchanged()? {
+        if matches!(checked, Ok(true)) || watched.is_unchanged()? {
             checked
         } else {
             Err(OpenFailure::InUse)
@@ -209,7 +210,7 @@ impl Engine {
         body: &mut dyn FnMut(&dyn ReadRows) -> Result<T>,
     ) -> Result<T, OpenFailure> {
         let doubt = Arc::default();
-        let header = Header::of(&medium, path)?;
+        let watched = Watched::of(&medium, path)?;
         let backend =
             Backend::new(medium, EmptyFile::Refused, &doubt).map_err(|e| opening(e, path))?;
         let opened = contained(|| {
@@ -221,12 +222,12 @@ impl Engine {
         });
         // The overlay has a header of its own: a commit that somebody made between its opening
         // and the writer's lock would be missed.
-        if !header.is_unchanged()? {
+        if !watched.is_unchanged()? {
             return Err(OpenFailure::InUse);
         }
         let (database, transaction) = opened?;
         contained(|| {
-            let pages = Some(Pages::of(&header.file));
+            let pages = Some(Pages::of(&watched.file));
             let tables = Default::default();
             let rows = Writing { transaction: &transaction, tables, pages, path };
             let result = body(&rows);
@@ -284,32 +285,6 @@ fn contained<T>(call: impl FnOnce() -> Result<T, OpenFailure>) -> Result<T, Open
         Ok(result) => result,
         Err(_) if INSIDE.replace(false) => Err(OpenFailure::Panicked),
         Err(payload) => resume_unwind(payload),
-    }
-}
-
-/// The header of a file, to see whether somebody changes it.
-struct Header<'a> {
-    file: File,
-    bytes: Vec<u8>,
-    path: &'a Path,
-}
-
-impl<'a> Header<'a> {
-    fn of(medium: &Medium, path: &'a Path) -> Result<Self> {
-        let file = medium.file(path)?;
-        let bytes = Self::read(&file).map_err(Error::io("read", path))?;
-        Ok(Self { file, bytes, path })
-    }
-
-    fn is_unchanged(&self) -> Result<bool> {
-        Ok(Self::read(&self.file).map_err(Error::io("read", self.path))? == self.bytes)
-    }
-
-    fn read(file: &File) -> io::Result<Vec<u8>> {
-        let mut bytes = vec![0; 4_096];
-        let length = file.read_at(&mut bytes, 0)?;
-        bytes.truncate(length);
-        Ok(bytes)
     }
 }
 

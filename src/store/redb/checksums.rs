@@ -11,10 +11,10 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 
 use twox_hash::XxHash3_128;
 
+use super::header::Header;
 use crate::store::Table;
 use crate::store::leaf::{Leaf, read_at};
 
@@ -72,20 +72,13 @@ impl<'a> Pages<'a> {
                 Err(Fault::Io(error)) => return Err(error),
             };
             // A page may have been used again since, but not before the header has changed.
-            if way == Way::Intact || header(self.file)? == state.header {
+            if way == Way::Intact || Header::read(self.file)? == state.header {
                 *known = Some(state);
                 return Ok(way);
             }
         }
         Ok(Way::Unsettled)
     }
-}
-
-/// The bytes of the header: constants, then two commit slots.
-fn header(file: &File) -> io::Result<[u8; 320]> {
-    let mut header = [0; 320];
-    file.read_exact_at(&mut header, 0)?;
-    Ok(header)
 }
 
 /// Why a way cannot be gone.
@@ -109,7 +102,7 @@ struct Child {
 
 /// One committed state.
 struct State {
-    header: [u8; 320],
+    header: Header,
     length: u64,
     /// The roots of the tables that were asked for; a table without rows has none.
     roots: BTreeMap<Table, Option<Child>>,
@@ -122,7 +115,7 @@ struct State {
 impl State {
     fn read(file: &File) -> io::Result<Self> {
         Ok(Self {
-            header: header(file)?,
+            header: Header::read(file)?,
             length: file.metadata()?.len(),
             roots: BTreeMap::new(),
             branches: HashMap::new(),
@@ -160,10 +153,11 @@ impl State {
     fn tables(&self) -> Option<Child> {
         const PRIMARY: u8 = 1;
         const UNFLUSHED: u8 = 8;
-        let flags = self.header[9];
+        let Header(header) = &self.header;
+        let flags = header[9];
         // Until the primary slot is known to be on the disk, the other one counts.
         let second = (flags & PRIMARY != 0) != (flags & UNFLUSHED != 0);
-        let slot = &self.header[if second { 192.. } else { 64.. }][..128];
+        let slot = &header[if second { 192.. } else { 64.. }][..128];
         let is_intact = u128_at(slot, 112)? == XxHash3_128::oneshot(&slot[..112]);
         (is_intact && slot[1] != 0).then(|| child(slot, 8))?
     }
@@ -205,7 +199,7 @@ impl State {
 
     /// Where the page of this number begins.
     fn address(&self, number: u64) -> Option<u64> {
-        let header = |at| u32_at(&self.header, at).map(u64::from);
+        let header = |at| u32_at(&self.header.0, at).map(u64::from);
         let (page, head, most) = (header(12)?, header(16)?, header(20)?);
         let (order, region) = (number >> 59, number >> 20 & 0xf_ffff);
         let index = number & (0xf_ffff >> order);
@@ -284,6 +278,8 @@ fn u128_at(bytes: &[u8], at: usize) -> Option<u128> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::FileExt;
+
     use ::redb::{Database, TableDefinition};
 
     use super::*;

@@ -6,8 +6,10 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, PermissionsExt};
 use std::path::Path;
+use std::time::Duration;
 
 use tempfile::NamedTempFile;
 
@@ -84,26 +86,37 @@ pub(crate) fn unlink_second(second: &Path, path: &Path) {
     }
 }
 
+/// How the names of drafts end.
+const DRAFT: &[u8] = b".credb-draft";
+
+/// The random characters in a draft's name.
+const RANDOM: usize = 6;
+
+/// A draft that nobody wrote to for so long has no maker any more: no call waits longer than half of
+/// it. A lock could not tell, since the engine takes each for one of its own older versions.
+const ABANDONED: Duration = Duration::from_secs(48 * 3_600);
+
 /// A file under a temporary name (0600, whatever the umask), to be filled and then placed under
 /// its own. Removed if it is dropped before.
 #[derive(Debug)]
 pub(crate) struct Draft(NamedTempFile);
 
 impl Draft {
-    /// A draft of the file at `path`, in the same directory.
+    /// A draft of the file at `path`, in the same directory. Old drafts of the same file, whose
+    /// makers were killed, are removed.
     ///
     /// # Errors
     ///
     /// [`Error::Io`].
     pub(crate) fn of(path: &Path) -> Result<Self> {
         let directory = parent(path);
-        let mut prefix = OsString::from(".");
-        prefix.push(path.file_name().unwrap_or(OsStr::new("credb")));
-        prefix.push(".");
+        let prefix = draft_prefix(path);
+        remove_abandoned(directory, &prefix);
         let failed = || Error::io("create a file in", directory);
         let file = tempfile::Builder::new()
             .prefix(&prefix)
-            .suffix(".new")
+            .rand_bytes(RANDOM)
+            .suffix(OsStr::from_bytes(DRAFT))
             .permissions(Permissions::from_mode(0o600))
             .tempfile_in(directory)
             .map_err(failed())?;
@@ -214,10 +227,78 @@ impl Draft {
     }
 }
 
+/// How the names of this file's drafts begin.
+fn draft_prefix(path: &Path) -> OsString {
+    let mut prefix = OsString::from(".");
+    prefix.push(path.file_name().unwrap_or(OsStr::new("credb")));
+    prefix.push(".");
+    prefix
+}
+
+/// Removes the drafts with names of this kind that were left behind, as far as that can be done.
+fn remove_abandoned(directory: &Path, prefix: &OsStr) {
+    let Ok(entries) = fs::read_dir(directory) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let random = name.as_bytes().strip_prefix(prefix.as_bytes());
+        let random = random.and_then(|name| name.strip_suffix(DRAFT));
+        let is_draft = random.is_some_and(|random| {
+            random.len() == RANDOM && random.iter().all(u8::is_ascii_alphanumeric)
+        });
+        // Of the entry itself, not of what a link points to.
+        let Some(found) = entry.metadata().ok().filter(|found| is_draft && found.is_file()) else {
+            continue;
+        };
+        if found.modified().is_ok_and(|time| time.elapsed().is_ok_and(|age| age > ABANDONED)) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// Makes the name of a file durable that is in its place already.
 fn sync_entry(path: &Path) -> Result<()> {
     sync_directory(parent(path)).map_err(|error| match error {
         Error::Io { source, .. } => Error::OutcomeUnknown { path: path.to_owned(), source },
         other => other,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[test]
+    fn old_drafts_of_the_file_are_removed_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let old = SystemTime::now() - ABANDONED - Duration::from_secs(60);
+        let write = |name: &str| {
+            let file = File::create(dir.path().join(name)).unwrap();
+            file.set_modified(old).unwrap();
+        };
+        let kept = [
+            ".v.redb.abc123.new",
+            ".v.redb.abcd1234.credb-draft",
+            ".v.redb.abc-12.credb-draft",
+            ".w.redb.abc123.credb-draft",
+            "v.redb.abc123.credb-draft",
+            ".v.redb.target",
+        ];
+        kept.into_iter().for_each(write);
+        let link = dir.path().join(".v.redb.link00.credb-draft");
+        std::os::unix::fs::symlink(dir.path().join(".v.redb.target"), &link).unwrap();
+        write(".v.redb.abc123.credb-draft");
+        let vault = dir.path().join("v.redb");
+        let first = Draft::of(&vault).unwrap();
+        let second = Draft::of(&vault).unwrap();
+        assert!(!dir.path().join(".v.redb.abc123.credb-draft").exists());
+        assert!(first.path().exists() && second.path().exists(), "somebody is at work on them");
+        assert!(link.symlink_metadata().is_ok());
+        for name in kept {
+            assert!(dir.path().join(name).exists(), "{name}");
+        }
+        drop((first, second));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), kept.len() + 1);
+    }
 }

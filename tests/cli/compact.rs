@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::thread;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
@@ -121,4 +122,23 @@ fn no_reader_waits_for_a_compaction_that_stands_still() {
         sandbox.credb(["verify"]).run().ok();
     }
     assert!(answered >= 3, "a compaction should sync: {answered}");
+}
+
+#[test]
+fn what_a_killed_compaction_leaves_a_later_one_removes() {
+    let sandbox = wasteful();
+    let names = sandbox.file_names();
+    let shim = SlowSync::build();
+    let mut holder = shim.stop_at(sandbox.credb(["compact"]), 1).spawn();
+    assert!(holder.stops(), "a compaction syncs");
+    drop(holder);
+    let left: Vec<_> =
+        sandbox.file_names().into_iter().filter(|name| !names.contains(name)).collect();
+    assert_eq!(left.len(), 1, "it was at work on a draft: {left:?}");
+    sandbox.credb(["compact"]).run().ok();
+    assert!(sandbox.file_names().contains(&left[0]), "somebody may be at work on it");
+    let draft = fs::File::open(&left[0]).unwrap();
+    draft.set_modified(SystemTime::now() - Duration::from_secs(3 * 86_400)).unwrap();
+    sandbox.credb(["compact"]).run().ok();
+    assert_eq!(sandbox.file_names(), names);
 }

@@ -201,7 +201,7 @@ impl Entry {
 
 /// Whether the name is one under which files are made before they have their own.
 fn is_draft(name: &str) -> bool {
-    name.starts_with('.') && name.rsplit('.').next() == Some("new")
+    name.starts_with('.') && name.ends_with(".credb-draft")
 }
 
 fn name(path: &Path) -> String {

@@ -53,7 +53,7 @@ Examples:
   credb set mysql-prod --username root --generate
   credb get mysql-prod --field password";
 
-/// What the help of `compact` says besides.
+/// What the help of `doctor` says besides.
 const DOCTOR_HELP: &str = "\
 Exits with 1 if it finds something. Each finding has the command that mends it; nothing is changed.
 
@@ -61,6 +61,7 @@ Examples:
   credb doctor
   credb doctor --vault work --json";
 
+/// What the help of `compact` says besides.
 const COMPACT_HELP: &str = "\
 Readers go on meanwhile, writers wait. Owner, group and permissions of the file are kept.
 

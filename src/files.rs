@@ -4,12 +4,12 @@
 //! crash simulator sees them all.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, DirBuilder, File, Permissions};
+use std::fs::{self, DirBuilder, DirEntry, File, Permissions};
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, PermissionsExt};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tempfile::NamedTempFile;
 
@@ -245,14 +245,17 @@ fn remove_abandoned(directory: &Path, prefix: &OsStr) {
         let is_draft = random.is_some_and(|random| {
             random.len() == RANDOM && random.iter().all(u8::is_ascii_alphanumeric)
         });
-        // Of the entry itself, not of what a link points to.
-        let Some(found) = entry.metadata().ok().filter(|found| is_draft && found.is_file()) else {
-            continue;
-        };
-        if found.modified().is_ok_and(|time| time.elapsed().is_ok_and(|age| age > ABANDONED)) {
+        if is_draft && is_abandoned(&entry) {
             let _ = fs::remove_file(entry.path());
         }
     }
+}
+
+fn is_abandoned(entry: &DirEntry) -> bool {
+    // Of the entry itself, not of what a link points to.
+    let Ok(found) = entry.metadata() else { return false };
+    let is_old = |time: SystemTime| time.elapsed().is_ok_and(|age| age > ABANDONED);
+    found.is_file() && found.modified().is_ok_and(is_old)
 }
 
 /// Makes the name of a file durable that is in its place already.
@@ -265,8 +268,6 @@ fn sync_entry(path: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
-
     use super::*;
 
     #[test]

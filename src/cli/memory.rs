@@ -74,23 +74,27 @@ const HEAP_BLOCKS: usize = 64;
 /// further, ends the process by a signal when it grows.
 pub(crate) fn keep_out_of_swap() {
     let limit = getrlimit(Resource::Memlock);
-    if limit.current.is_none() || is_privileged(limit) {
+    if limit.current.is_none() {
         // Where the kernel refuses, there is no better way.
-        let all = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
-        let _ = mlockall(all);
-    } else if limit.current != Some(0) {
+        lock_all();
+    } else if !lock_all_despite(limit) && limit.current != Some(0) {
         lock_first_of_heap();
     }
 }
 
-/// Whether limits do not count for this process: with a limit of nothing, only such a one may
-/// lock anything.
-fn is_privileged(limit: Rlimit) -> bool {
+/// Locks all memory, also what comes later; false if that is not allowed.
+fn lock_all() -> bool {
+    mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT).is_ok()
+}
+
+/// Locks all memory if limits do not count for this process: with a limit of nothing, only such a
+/// one may lock anything.
+fn lock_all_despite(limit: Rlimit) -> bool {
     let nothing = Rlimit { current: Some(0), maximum: limit.maximum };
     if setrlimit(Resource::Memlock, nothing).is_err() {
         return false;
     }
-    let locked = mlockall(MlockAllFlags::CURRENT | MlockAllFlags::ONFAULT).is_ok();
+    let locked = lock_all();
     // What a command that we start may lock is not ours to change.
     let _ = setrlimit(Resource::Memlock, limit);
     locked

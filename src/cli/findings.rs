@@ -4,9 +4,7 @@
 mod git;
 mod places;
 
-use std::path::PathBuf;
-
-use credb::{Info, KdfCost, KeySource, LockedVault, RotationState, Slot, SlotKind};
+use credb::{Info, KdfCost, LockedVault, RotationState, Slot, SlotKind};
 use serde_json::{Value, json};
 
 use super::context::Context;
@@ -53,23 +51,11 @@ pub(crate) fn all(
         Some(info) => info.slots.clone(),
         None => vault.slots()?,
     };
-    let keys: Vec<PathBuf> = context.keys()?.iter().filter_map(file_of).collect();
     let mut found = of_slots(&slots, &context.hints);
     found.extend(info.and_then(|info| of_rotation(info.rotation, &context.hints)));
-    found.extend(places::all(vault.path(), &keys, context.locations.home.as_deref()));
+    found.extend(places::all(vault.path(), &context.keys()?, context.locations.home.as_deref()));
     found.extend(git::find(vault.path()));
     Ok(found)
-}
-
-/// The file that a key is in.
-fn file_of(source: &KeySource) -> Option<PathBuf> {
-    match source {
-        KeySource::Machine(path)
-        | KeySource::KeyFile(path)
-        | KeySource::RecoveryFile(path)
-        | KeySource::PassphraseFile(path) => Some(path.clone()),
-        _ => None,
-    }
 }
 
 fn of_slots(slots: &[Slot], hints: &Hints) -> Vec<Finding> {

@@ -58,7 +58,8 @@ pub(super) fn read_bytes(name: &str, path: &Path, reading: Reading) -> Result<Ze
     if metadata.is_dir() {
         return Err(unusable(name, path, "is a directory".to_owned(), None));
     }
-    if metadata.is_file() && mode & 0o077 != 0 && !(reading.allows_loose(path)) {
+    let is_loose_by_right = reading == Reading::ExceptDelivered && may_be_loose(path);
+    if metadata.is_file() && mode & 0o077 != 0 && !is_loose_by_right {
         return Err(unusable(
             name,
             path,
@@ -74,15 +75,14 @@ pub(super) fn read_bytes(name: &str, path: &Path, reading: Reading) -> Result<Ze
     Ok(bytes)
 }
 
-impl Reading {
-    fn allows_loose(self, path: &Path) -> bool {
-        let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-        let delivered = set("CREDENTIALS_DIRECTORY")
-            .is_some_and(|directory| inside(path, Path::new(&directory)))
-            || inside(path, Path::new("/run/secrets"));
-        let allowed = set("CREDB_ALLOW_LOOSE_KEY").is_some_and(|value| value == "1");
-        self == Self::ExceptDelivered && (delivered || allowed)
-    }
+/// Whether a secret file here may be readable by others: a system delivers it and decides on its
+/// mode, or the user allows it.
+pub(super) fn may_be_loose(path: &Path) -> bool {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let delivered = set("CREDENTIALS_DIRECTORY")
+        .is_some_and(|directory| inside(path, Path::new(&directory)))
+        || inside(path, Path::new("/run/secrets"));
+    delivered || set("CREDB_ALLOW_LOOSE_KEY").is_some_and(|value| value == "1")
 }
 
 /// Whether `path` lies below `directory`, as written and not through `..`.

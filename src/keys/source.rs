@@ -69,6 +69,26 @@ impl KeySource {
         }
     }
 
+    /// The file that the key is read from, if it is one.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Machine(path)
+            | Self::KeyFile(path)
+            | Self::RecoveryFile(path)
+            | Self::PassphraseFile(path) => Some(path),
+            Self::Hostname(_) | Self::Recovery(_) | Self::Passphrase(_) => None,
+        }
+    }
+
+    /// Whether its file may be readable by others: below `$CREDENTIALS_DIRECTORY` and
+    /// `/run/secrets`, where a system delivers keys and decides on their modes, and anywhere with
+    /// `CREDB_ALLOW_LOOSE_KEY=1`. Elsewhere such a file is refused.
+    #[must_use]
+    pub fn may_be_loose(&self) -> bool {
+        self.file().is_some_and(key_file::may_be_loose)
+    }
+
     /// What it is and where, for messages.
     pub(crate) fn name(&self) -> String {
         match self {

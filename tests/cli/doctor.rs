@@ -123,6 +123,16 @@ fn a_key_that_others_can_read_is_found_although_it_opens_nothing() {
     mends(&sandbox, "key_permissions");
     sandbox.set_mode("config/credb/machine.key", 0o644);
     sandbox.credb(["doctor"]).env("CREDB_ALLOW_LOOSE_KEY", "1").run().ok();
+    // Keys that a system delivers may be loose, but not what lies beside them.
+    let config = sandbox.path("config");
+    let doctor = |key| {
+        let call = sandbox.credb(["doctor", "--key-file"]).args([config.join(key)]);
+        call.env("CREDENTIALS_DIRECTORY", config.join("credb"))
+    };
+    doctor("credb/machine.key").run().ok();
+    for key in ["credb/../credb/machine.key", "credb/../credb/../credb/machine.key"] {
+        assert_eq!(found(&doctor(key))[0].0, "key_permissions", "{key}");
+    }
 }
 
 #[test]

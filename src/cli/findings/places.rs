@@ -1,10 +1,11 @@
 //! Files and directories around a vault: who may change or read them, and whether a copy of one
 //! directory holds vault and key.
 
-use std::env;
 use std::fs::{self, Metadata};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use credb::KeySource;
 
 use super::Finding;
 use crate::cli::hints::quote_path;
@@ -13,19 +14,20 @@ use crate::cli::hints::quote_path;
 const STICKY: u32 = 0o1000;
 
 /// All that is loose about the vault at this path and the keys at hand, as far as they exist.
-pub(super) fn all(vault: &Path, keys: &[PathBuf], home: Option<&Path>) -> Vec<Finding> {
+pub(super) fn all(vault: &Path, keys: &[KeySource], home: Option<&Path>) -> Vec<Finding> {
     let mut lock = vault.as_os_str().to_owned();
     lock.push(".lock");
     let mut found = Vec::new();
     found.extend(loose_file("vault_permissions", "the vault", vault));
     found.extend(loose_file("lock_permissions", "the vault's lock file", Path::new(&lock)));
-    // A system that delivers keys decides on their modes.
-    let keys: Vec<&PathBuf> = keys.iter().filter(|key| is_regular(key)).collect();
-    for key in keys.iter().filter(|key| !is_delivered(key)) {
-        found.extend(loose_file("key_permissions", "the key file", key));
+    let regular = |key: &&KeySource| key.file().is_some_and(is_regular);
+    let keys: Vec<&KeySource> = keys.iter().filter(regular).collect();
+    for path in keys.iter().filter(|key| !key.may_be_loose()).filter_map(|key| key.file()) {
+        found.extend(loose_file("key_permissions", "the key file", path));
     }
     found.extend(directories(vault));
-    found.extend(keys.iter().filter_map(|key| together(vault, key, home)));
+    let paths = keys.iter().filter_map(|key| key.file());
+    found.extend(paths.filter_map(|path| together(vault, path, home)));
     found
 }
 
@@ -73,14 +75,6 @@ fn together(vault: &Path, key: &Path, home: Option<&Path>) -> Option<Finding> {
 
 fn is_regular(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
-}
-
-/// As the library allows others to read a key.
-fn is_delivered(path: &Path) -> bool {
-    let below = |directory: PathBuf| directory.is_absolute() && path.starts_with(directory);
-    env::var_os("CREDENTIALS_DIRECTORY").is_some_and(|directory| below(directory.into()))
-        || below("/run/secrets".into())
-        || env::var_os("CREDB_ALLOW_LOOSE_KEY").is_some_and(|value| value == "1")
 }
 
 fn mode(metadata: &Metadata) -> u32 {

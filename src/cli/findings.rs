@@ -53,7 +53,7 @@ pub(crate) fn all(
     };
     let mut found = of_slots(&slots, &context.hints);
     found.extend(info.and_then(|info| of_rotation(info.rotation, &context.hints)));
-    found.extend(places::all(vault.path(), &context.keys()?, context.locations.home.as_deref()));
+    found.extend(places::all(vault, &context.keys()?, context.locations.home.as_deref()));
     found.extend(git::find(vault.path()));
     Ok(found)
 }
@@ -100,12 +100,17 @@ fn is_low(cost: KdfCost) -> bool {
     cost.memory_mib() < default.memory_mib() || work(cost) < work(default)
 }
 
-fn of_rotation(state: RotationState, hints: &Hints) -> Option<Finding> {
-    let state = match state {
-        RotationState::Resealing { .. } => "resealing",
-        RotationState::ScrubPending => "scrub pending",
-        _ => return None,
-    };
+/// What the state of a rotation is called that is not complete.
+pub(crate) fn incomplete(rotation: RotationState) -> Option<&'static str> {
+    match rotation {
+        RotationState::Resealing { .. } => Some("resealing"),
+        RotationState::ScrubPending => Some("scrub pending"),
+        _ => None,
+    }
+}
+
+fn of_rotation(rotation: RotationState, hints: &Hints) -> Option<Finding> {
+    let state = incomplete(rotation)?;
     let message = format!("a rotation of the keys is not complete ({state}); this goes on with it");
     Some(Finding::new("rotation_incomplete", message, hints.command("key rotate")))
 }

@@ -1,6 +1,6 @@
 //! A vault without a key: what it says of itself, and how it is unlocked.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::header::{self, Intent};
@@ -9,7 +9,7 @@ use super::{Options, Vault, VaultId};
 use crate::error::{Attempt, Error, Result};
 use crate::keys::{KeySource, Secrets, Slot, SlotFailure, SlotKey, SlotKind, SlotRow, VaultKey};
 use crate::known::Newcomer;
-use crate::store::{FilePlace, FileSystems, ReadRows, Store, Table};
+use crate::store::{FilePlace, FileSystems, ReadRows, Store, Table, turnstile_path};
 
 /// A vault whose file is known to be one, but for which no key was tried yet.
 ///
@@ -65,6 +65,12 @@ impl LockedVault {
     #[must_use]
     pub fn path(&self) -> &Path {
         self.store.path()
+    }
+
+    /// The file beside it that its writers queue at.
+    #[must_use]
+    pub fn lock_path(&self) -> PathBuf {
+        turnstile_path(self.path())
     }
 
     /// The vault's id, as the file says; nothing authenticates it until the vault is unlocked.

@@ -91,7 +91,7 @@ impl About {
             "updated_at": optional_time(info.map(|info| info.updated_at)),
             "warnings": warnings,
         });
-        if let Some((state, _)) = info.and_then(|info| rotation(info.rotation)) {
+        if let Some(state) = info.and_then(|info| findings::incomplete(info.rotation)) {
             value["rotation"] = state.into();
         }
         if let Some(until) = self.until {
@@ -117,8 +117,14 @@ impl About {
         page.labelled("permissions", format!("{:03o}", self.permissions).as_bytes());
         if let Some(info) = &self.unlocked {
             let reader = page.reader();
-            if let Some((state, detail)) = rotation(info.rotation) {
-                page.labelled("rotation", format!("{state}{detail}").as_bytes());
+            if let Some(state) = findings::incomplete(info.rotation) {
+                let left = match info.rotation {
+                    RotationState::Resealing { rows } => {
+                        format!(", {} left", count(rows, "row", "rows"))
+                    }
+                    _ => String::new(),
+                };
+                page.labelled("rotation", format!("{state}{left}").as_bytes());
             }
             page.labelled("created", reader.time(info.created_at).as_bytes());
             page.labelled("last change", reader.time(info.updated_at).as_bytes());
@@ -126,17 +132,6 @@ impl About {
         page.push(b"keys:\n");
         key::add_table(&mut page, &self.slots);
         page.print()
-    }
-}
-
-/// How far a rotation is that is not complete, and what is left of it.
-fn rotation(state: RotationState) -> Option<(&'static str, String)> {
-    match state {
-        RotationState::Resealing { rows } => {
-            Some(("resealing", format!(", {} left", count(rows, "row", "rows"))))
-        }
-        RotationState::ScrubPending => Some(("scrub pending", String::new())),
-        _ => None,
     }
 }
 

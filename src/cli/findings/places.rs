@@ -5,7 +5,7 @@ use std::fs::{self, Metadata};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use credb::KeySource;
+use credb::{KeySource, LockedVault};
 
 use super::Finding;
 use crate::cli::hints::quote_path;
@@ -13,21 +13,19 @@ use crate::cli::hints::quote_path;
 /// The bit of a directory in which only owners rename and remove their files.
 const STICKY: u32 = 0o1000;
 
-/// All that is loose about the vault at this path and the keys at hand, as far as they exist.
-pub(super) fn all(vault: &Path, keys: &[KeySource], home: Option<&Path>) -> Vec<Finding> {
-    let mut lock = vault.as_os_str().to_owned();
-    lock.push(".lock");
+/// All that is loose about this vault and the keys at hand, as far as they exist.
+pub(super) fn all(vault: &LockedVault, keys: &[KeySource], home: Option<&Path>) -> Vec<Finding> {
     let mut found = Vec::new();
-    found.extend(loose_file("vault_permissions", "the vault", vault));
-    found.extend(loose_file("lock_permissions", "the vault's lock file", Path::new(&lock)));
+    found.extend(loose_file("vault_permissions", "the vault", vault.path()));
+    found.extend(loose_file("lock_permissions", "the vault's lock file", &vault.lock_path()));
     let regular = |key: &&KeySource| key.file().is_some_and(is_regular);
     let keys: Vec<&KeySource> = keys.iter().filter(regular).collect();
     for path in keys.iter().filter(|key| !key.may_be_loose()).filter_map(|key| key.file()) {
         found.extend(loose_file("key_permissions", "the key file", path));
     }
-    found.extend(directories(vault));
+    found.extend(directories(vault.path()));
     let paths = keys.iter().filter_map(|key| key.file());
-    found.extend(paths.filter_map(|path| together(vault, path, home)));
+    found.extend(paths.filter_map(|path| together(vault.path(), path, home)));
     found
 }
 

@@ -4,7 +4,11 @@
 //! Runs alternate, so that both meet the same machine; what counts is the ratio of the medians.
 //! `cargo bench --bench against_bare` prints a table; `CREDB_BENCH_RUNS` sets the runs of each.
 
-use std::error::Error;
+#[path = "support/bare.rs"]
+mod bare;
+#[path = "support/figures.rs"]
+mod figures;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -13,12 +17,10 @@ use std::time::{Duration, Instant};
 use credb::{Condition, CredentialId, Edit, NewKey, Options, Vault};
 use fernet::Fernet;
 use redb::backends::FileBackend;
-use redb::{Builder, ConcurrencyMode, Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable};
 
-type Anything<T> = Result<T, Box<dyn Error>>;
-
-const ROWS: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("rows");
-const KEY: &str = "wVHjkspS1XP0W53oSvTloX9wH8Unch9YZOLuVqgFza0=";
+use self::bare::{ROWS, builder, fernet, sealed};
+use self::figures::{Anything, median, ratio, setting};
 
 fn main() -> Anything<()> {
     let arguments: Vec<String> = std::env::args().collect();
@@ -28,23 +30,6 @@ fn main() -> Anything<()> {
         Some("bare-list") => bare_list(Path::new(&arguments[2])),
         _ => compare(),
     }
-}
-
-fn builder() -> Builder {
-    let mut builder = Builder::new();
-    builder.set_concurrency_mode(ConcurrencyMode::MultiWriter);
-    builder.set_cache_size(32 * 1_048_576);
-    builder
-}
-
-fn fernet() -> Anything<Fernet> {
-    Fernet::new(KEY).ok_or_else(|| "the key".into())
-}
-
-/// A padded row as ours are: 256 bytes sealed.
-fn sealed(fernet: &Fernet) -> Anything<Vec<u8>> {
-    let token = fernet.encrypt_at_time(&[7; 256], 0);
-    Ok(data_encoding::BASE64URL.decode(token.as_bytes())?)
 }
 
 fn open_row(fernet: &Fernet, row: &[u8]) -> Anything<Vec<u8>> {
@@ -88,21 +73,6 @@ fn bare_list(path: &Path) -> Anything<()> {
     Ok(())
 }
 
-/// A bare file with so many rows.
-fn bare_file(path: &Path, rows: u32) -> Anything<()> {
-    let database = builder().create(path)?;
-    let transaction = database.begin_write()?;
-    {
-        let mut table = transaction.open_table(ROWS)?;
-        let fernet = fernet()?;
-        for number in 0..rows {
-            table.insert(format!("id{number:07}").as_bytes(), sealed(&fernet)?.as_slice())?;
-        }
-    }
-    transaction.commit()?;
-    Ok(())
-}
-
 fn vault(path: &Path, key_file: &Path, rows: u32) -> Anything<()> {
     let key = NewKey::File(key_file.to_owned());
     let vault = Vault::create(path, &Options::new(), &key)?;
@@ -138,14 +108,8 @@ impl Side {
     }
 }
 
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
-}
-
 fn compare() -> Anything<()> {
-    let runs: usize =
-        std::env::var("CREDB_BENCH_RUNS").ok().and_then(|text| text.parse().ok()).unwrap_or(201);
+    let runs = setting("CREDB_BENCH_RUNS", 201);
     let bench = std::env::current_exe()?;
     let credb = PathBuf::from(env!("CARGO_BIN_EXE_credb"));
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
@@ -157,7 +121,7 @@ fn compare() -> Anything<()> {
         let ours = directory.path().join(format!("{rows}.redb"));
         let bare = directory.path().join(format!("{rows}.bare"));
         vault(&ours, &key_file, rows)?;
-        bare_file(&bare, rows)?;
+        bare::fill(&bare, rows as usize, |number| format!("id{number:07}"))?;
         let (ours, bare) = (ours.display().to_string(), bare.display().to_string());
         for work in ["get", "set", "list"] {
             if work == "list" && rows < 100_000 {
@@ -182,7 +146,7 @@ fn compare() -> Anything<()> {
                 times.1.push(right.run(&key_file, &input)?);
             }
             let (left, right) = (median(times.0), median(times.1));
-            let ratio = left.as_secs_f64() / right.as_secs_f64();
+            let ratio = ratio(left, right);
             writeln!(out, "| {work} | {rows} | {left:.2?} | {right:.2?} | {ratio:.2} |")?;
         }
     }

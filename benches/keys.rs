@@ -4,7 +4,12 @@
 //! of the medians. `cargo bench --bench keys` prints two tables; `CREDB_BENCH_RUNS` sets the runs
 //! of each command, `CREDB_BENCH_ROWS` the credentials that are rotated.
 
-mod support;
+#[path = "support/bare.rs"]
+mod bare;
+#[path = "support/figures.rs"]
+mod figures;
+#[path = "support/place.rs"]
+mod place;
 
 use std::fs::Permissions;
 use std::io::Write;
@@ -14,15 +19,14 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use fernet::Fernet;
-use redb::{Builder, ConcurrencyMode, ReadableTable, TableDefinition};
+use redb::ReadableTable;
 
-use support::{Anything, Place, median, ratio, setting};
+use self::bare::{ROWS, builder};
+use self::figures::{Anything, median, ratio, setting};
+use self::place::Place;
 
-const ROWS: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("rows");
-const KEYS: [&str; 2] = [
-    "wVHjkspS1XP0W53oSvTloX9wH8Unch9YZOLuVqgFza0=",
-    "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=",
-];
+/// The key that rows are sealed with again.
+const NEW_KEY: &str = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=";
 
 /// How many rows a step of a rotation moves, as ours does.
 const STEP: usize = 64;
@@ -113,30 +117,11 @@ fn rotation(place: &Place) -> Anything<()> {
     Ok(())
 }
 
-fn builder() -> Builder {
-    let mut builder = Builder::new();
-    builder.set_concurrency_mode(ConcurrencyMode::MultiWriter);
-    builder.set_cache_size(32 * 1_048_576);
-    builder
-}
-
 /// How long a bare program takes to seal as many rows again, as many at a time.
 fn bare_rotation(place: &Place, rows: usize) -> Anything<Duration> {
     let path = place.path("rotated.bare");
-    let fernet = Fernet::new(KEYS[0]).ok_or("a key")?;
-    let database = builder().create(&path)?;
-    let transaction = database.begin_write()?;
-    {
-        let mut table = transaction.open_table(ROWS)?;
-        // A record and a row of the index each; padded as ours.
-        for number in 0..2 * rows {
-            let token = fernet.encrypt_at_time(&[7; 256], 0);
-            let row = data_encoding::BASE64URL.decode(token.as_bytes())?;
-            table.insert(format!("0id{number:07}").as_bytes(), row.as_slice())?;
-        }
-    }
-    transaction.commit()?;
-    drop(database);
+    // A record and a row of the index each.
+    bare::fill(&path, 2 * rows, |number| format!("0id{number:07}"))?;
     let started = Instant::now();
     let bench = std::env::current_exe()?;
     let status = Command::new(bench).arg("bare-reseal").arg(&path).status()?;
@@ -146,8 +131,7 @@ fn bare_rotation(place: &Place, rows: usize) -> Anything<Duration> {
 /// Moves all rows below `0` to `1`, sealed with the other key.
 fn bare_reseal(path: &Path) -> Anything<()> {
     let database = builder().open(path)?;
-    let [old, new] = KEYS.map(|key| Fernet::new(key).ok_or("a key"));
-    let (old, new) = (old?, new?);
+    let (old, new) = (bare::fernet()?, Fernet::new(NEW_KEY).ok_or("the new key")?);
     loop {
         let transaction = database.begin_write()?;
         let mut moved = 0;

@@ -5,26 +5,29 @@
 //! `cargo bench --bench scripts` prints a table; `CREDB_BENCH_RUNS` sets the runs of each call, and
 //! `CREDB_BENCH_ROWS` the credentials of the batch.
 
-mod support;
+#[path = "support/bare.rs"]
+mod bare;
+#[path = "support/figures.rs"]
+mod figures;
+#[path = "support/place.rs"]
+mod place;
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use fernet::Fernet;
-use redb::{Builder, ConcurrencyMode, TableDefinition};
-use support::{Anything, Place, batch, median, ratio, setting};
+use self::figures::{Anything, median, ratio, setting};
+use self::place::{Place, batch};
 
 const VAULT: &str = "scripts.redb";
-
-const ROWS: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("rows");
-const KEY: &str = "wVHjkspS1XP0W53oSvTloX9wH8Unch9YZOLuVqgFza0=";
 
 fn main() -> Anything<()> {
     let arguments: Vec<String> = std::env::args().collect();
     if arguments.get(1).map(String::as_str) == Some("bare-load") {
-        return bare_load(Path::new(&arguments[2]), arguments[3].parse()?);
+        // Two rows for each credential, in the order of their keys, in one transaction.
+        let rows = 2 * arguments[3].parse::<usize>()?;
+        return bare::fill(Path::new(&arguments[2]), rows, |number| format!("{number:020}"));
     }
     let place = Place::new()?;
     place.fill(VAULT, &[], &[], 1_000)?;
@@ -93,26 +96,6 @@ fn loads(place: &Place, rows: usize) -> Anything<(Duration, Duration)> {
         times.1.push(started.elapsed());
     }
     Ok((median(times.0), median(times.1)))
-}
-
-/// Two rows for each credential, 256 bytes sealed, in the order of their keys, in one transaction.
-fn bare_load(path: &Path, rows: usize) -> Anything<()> {
-    let mut builder = Builder::new();
-    builder.set_concurrency_mode(ConcurrencyMode::MultiWriter);
-    builder.set_cache_size(32 * 1_048_576);
-    let database = builder.create(path)?;
-    let transaction = database.begin_write()?;
-    {
-        let mut table = transaction.open_table(ROWS)?;
-        let fernet = Fernet::new(KEY).ok_or("a key")?;
-        for number in 0..2 * rows {
-            let token = fernet.encrypt_at_time(&[7; 256], 0);
-            let row = data_encoding::BASE64URL.decode(token.as_bytes())?;
-            table.insert(format!("{number:020}").as_bytes(), row.as_slice())?;
-        }
-    }
-    transaction.commit()?;
-    Ok(())
 }
 
 /// `batch --each`, asked line by line.

@@ -1,12 +1,11 @@
 //! The program in a place of its own, run as whole processes and timed.
 
-use std::error::Error;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-pub(crate) type Anything<T> = Result<T, Box<dyn Error>>;
+use crate::figures::Anything;
 
 /// Where everything lies, the machine's secret included.
 pub(crate) struct Place(tempfile::TempDir);
@@ -62,19 +61,6 @@ impl Place {
         self.run(vault, &[&["batch"], opened].concat(), &batch(rows))?;
         Ok(())
     }
-}
-
-pub(crate) fn setting(name: &str, otherwise: usize) -> usize {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
-}
-
-pub(crate) fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
-}
-
-pub(crate) fn ratio(left: Duration, right: Duration) -> f64 {
-    left.as_secs_f64() / right.as_secs_f64()
 }
 
 /// Lines that set so many credentials.

@@ -10,7 +10,7 @@
 
 mod wiping;
 
-use std::alloc::{GlobalAlloc, Layout};
+use std::alloc::{GlobalAlloc, Layout, System};
 
 use rustix::mm::{MlockAllFlags, MlockFlags, mlock_with, mlockall};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -61,63 +61,69 @@ unsafe impl GlobalAlloc for Bounded {
     }
 }
 
-/// How much of the heap is locked under a limit: `HEAP_BLOCKS` of `HEAP_BLOCK` bytes, more than
-/// most commands use. Blocks of this size lie in the heap and not in mappings of their own, and
-/// some fit below the smallest limit in use, 64 KiB.
-const HEAP_BLOCK: usize = 16_384;
-const HEAP_BLOCKS: usize = 64;
+/// A page, at most.
+const PAGE: usize = 4_096;
 
-/// Keeps the memory out of swap as far as this process may: all of it where nothing limits that,
-/// else the heap's first mebibyte or as much as the limit allows.
-///
-/// Under a limit the rest is left alone on purpose: a stack that is locked, and may not be locked
-/// further, ends the process by a signal when it grows.
+/// How much of the heap is locked: more than most commands use.
+const HEAP: usize = HEAP_BLOCKS * HEAP_BLOCK;
+
+/// The heap is taken in blocks that lie in it, and not in mappings of their own, as from 128 KiB
+/// on.
+const HEAP_BLOCK: usize = 114_688;
+const HEAP_BLOCKS: usize = 9;
+
+/// Keeps the heap out of swap: all that comes into use from now on, where no limit holds for this
+/// process, else its first mebibyte or as much as the limit allows. Not the code, which is on the
+/// disk anyway, and not the stack: one that is locked, and may not be locked further, ends the
+/// process by a signal when it grows.
 pub(crate) fn keep_out_of_swap() {
     let limit = getrlimit(Resource::Memlock);
-    if limit.current.is_none() {
-        // Where the kernel refuses, there is no better way.
-        lock_all();
-    } else if !lock_all_despite(limit) && limit.current != Some(0) {
-        lock_first_of_heap();
-    }
+    lock_heap(match limit.current {
+        Some(bytes) if !lock_future_despite(limit) => bytes,
+        Some(_) => u64::MAX,
+        None => {
+            lock_future();
+            u64::MAX
+        }
+    });
 }
 
-/// Locks all memory, also what comes later; false if that is not allowed.
-fn lock_all() -> bool {
-    mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT).is_ok()
+/// Locks all memory that is mapped later, as it comes into use; false if that is not allowed.
+fn lock_future() -> bool {
+    mlockall(MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT).is_ok()
 }
 
-/// Locks all memory if limits do not count for this process: with a limit of nothing, only such a
-/// one may lock anything.
-fn lock_all_despite(limit: Rlimit) -> bool {
+/// Does so if limits do not count for this process: with a limit of nothing, only such a one may
+/// lock anything.
+fn lock_future_despite(limit: Rlimit) -> bool {
     let nothing = Rlimit { current: Some(0), maximum: limit.maximum };
     if setrlimit(Resource::Memlock, nothing).is_err() {
         return false;
     }
-    let locked = lock_all();
+    let locked = lock_future();
     // What a command that we start may lock is not ours to change.
     let _ = setrlimit(Resource::Memlock, limit);
     locked
 }
 
-/// Locks blocks of the heap and frees them: what is allocated next lies in them. One more stays,
-/// untouched, so that the heap does not shrink again.
-fn lock_first_of_heap() {
-    let blocks: [Vec<u8>; HEAP_BLOCKS] = std::array::from_fn(|_| Vec::with_capacity(HEAP_BLOCK));
-    let last: Vec<u8> = Vec::with_capacity(HEAP_BLOCK);
-    // In one call where they lie side by side and the limit allows all of it.
-    let starts = || blocks.iter().map(Vec::as_ptr);
-    if let (Some(first), Some(end)) = (starts().min(), starts().max()) {
-        let length = end.addr() - first.addr() + HEAP_BLOCK;
-        if length > 2 * HEAP_BLOCKS * HEAP_BLOCK || !lock(first, length) {
-            let _ = starts().all(|start| lock(start, HEAP_BLOCK));
-        }
+/// Locks the first of the heap, so many bytes at most: what is allocated next lies there. The last
+/// of the blocks stays, or the heap would shrink again.
+fn lock_heap(limit: u64) {
+    // Not of our allocator, which would wipe a mebibyte that nobody used.
+    let layout = Layout::new::<[u8; HEAP_BLOCK]>();
+    // SAFETY: the layout has a size.
+    let blocks: [*mut u8; HEAP_BLOCKS] = std::array::from_fn(|_| unsafe { System.alloc(layout) });
+    let (Some(first), Some(last)) = (blocks.iter().min(), blocks.iter().max()) else { return };
+    let length = last.addr() - first.addr();
+    // A limit counts whole pages.
+    let allowed = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(PAGE);
+    if !first.is_null() && length <= 2 * HEAP && allowed > 0 {
+        let length = length.min(allowed);
+        // SAFETY: locking changes no bytes, and what is not mapped is an error of the kernel's.
+        let _ = unsafe { mlock_with(first.cast(), length, MlockFlags::ONFAULT) };
     }
-    std::mem::forget(last);
-}
-
-/// Locks memory of ours as it comes into use; false if that is not allowed.
-fn lock(start: *const u8, length: usize) -> bool {
-    // SAFETY: locking changes no bytes, and what is not mapped is an error of the kernel's.
-    unsafe { mlock_with(start.cast_mut().cast(), length, MlockFlags::ONFAULT) }.is_ok()
+    for block in blocks.iter().filter(|block| *block != last && !block.is_null()) {
+        // SAFETY: it came from there with this layout, and nobody has used it.
+        unsafe { System.dealloc(*block, layout) };
+    }
 }

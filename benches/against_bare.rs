@@ -20,7 +20,7 @@ use redb::backends::FileBackend;
 use redb::{Database, ReadableDatabase, ReadableTable};
 
 use self::bare::{ROWS, builder, fernet, sealed};
-use self::figures::{Anything, median, ratio, setting};
+use self::figures::{Anything, copied, median, ratio, setting};
 
 fn main() -> Anything<()> {
     let arguments: Vec<String> = std::env::args().collect();
@@ -110,9 +110,9 @@ impl Side {
 
 fn compare() -> Anything<()> {
     let runs = setting("CREDB_BENCH_RUNS", 201);
-    let bench = std::env::current_exe()?;
-    let credb = PathBuf::from(env!("CARGO_BIN_EXE_credb"));
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+    let bench = copied(&std::env::current_exe()?, directory.path())?;
+    let credb = copied(Path::new(env!("CARGO_BIN_EXE_credb")), directory.path())?;
     let key_file = directory.path().join("bench.key");
     let mut out = std::io::stdout();
     writeln!(out, "| work | rows | credb, median | bare, median | ratio |")?;

@@ -1,22 +1,27 @@
 //! The program in a place of its own, run as whole processes and timed.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::figures::Anything;
+use crate::figures::{Anything, copied};
 
 /// Where everything lies, the machine's secret included.
-pub(crate) struct Place(tempfile::TempDir);
+pub(crate) struct Place {
+    directory: tempfile::TempDir,
+    credb: PathBuf,
+}
 
 impl Place {
     pub(crate) fn new() -> Anything<Self> {
-        Ok(Self(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?))
+        let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+        let credb = copied(Path::new(env!("CARGO_BIN_EXE_credb")), directory.path())?;
+        Ok(Self { directory, credb })
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.directory.path().join(name)
     }
 
     /// A process of the program on this vault, with this input and no answer.
@@ -28,13 +33,13 @@ impl Place {
 
     /// The program on this vault, which is asked by a pipe.
     pub(crate) fn command(&self, vault: &str, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_credb"));
+        let mut command = Command::new(&self.credb);
         command
             .arg("--vault")
             .arg(self.path(vault))
             .args(arguments)
             .env_clear()
-            .env("HOME", self.0.path())
+            .env("HOME", self.directory.path())
             .env("XDG_DATA_HOME", self.path("data"))
             .env("XDG_CONFIG_HOME", self.path("config"))
             .stdin(Stdio::piped())

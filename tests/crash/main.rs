@@ -152,7 +152,7 @@ fn no_loss_of_power_loses_what_was_acknowledged() {
     // Opening and closing is the same whatever is changed in between.
     let changes = [
         records::changes("kept open", &Options::new(), CHANGES),
-        records::changes("one shot", &Options::new().one_shot(), 8),
+        records::changes("one shot", &Options::new().one_shot(), 4),
     ];
     for (record, states) in changes {
         images += always_one_of(&record, &states, effort(30, 30));

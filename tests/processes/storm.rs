@@ -1,6 +1,6 @@
 //! Kill storms: eight processes that set, set on conditions, change several at once, remove, read,
-//! list, compact, rotate keys and restore, killed at random. Every call and every answer is logged, and must
-//! fit some order of the calls.
+//! list, compact, rotate keys and restore, killed at random. Every call and every answer is logged,
+//! and must fit some order of the calls.
 //!
 //! The processes are this test program again, with handles kept open or opened for each call. The
 //! log is one file that all append to: a line before and a line after each call, so that the order

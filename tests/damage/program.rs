@@ -1,5 +1,6 @@
 //! The terminal program itself on some of the images: its exit codes and what it prints.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use crate::image::{Image, PAGE};
@@ -40,7 +41,9 @@ fn the_program_tells_of_damage_with_its_code_and_dies_of_no_signal() {
             let say = |message: &str| format!("{message}: {image:?} (seed {seed})");
             match outcome.exit_code() {
                 Some(0) => {
-                    outcome.check(command.is_right(&outcome, &known, image), &say("a wrong value"));
+                    let is_right = command.is_right(&outcome, &known, image)
+                        && command.leaves_right(&sandbox, &known, image);
+                    outcome.check(is_right, &say("a wrong value"));
                     right += 1;
                 }
                 Some(6) => {
@@ -97,25 +100,49 @@ const HUGE_BRANCH: [u8; 61] = {
     page
 };
 
+/// What a credential is renamed to.
+const MOVED: &str = "moved";
+
+fn credb(sandbox: &Sandbox) -> Call {
+    sandbox.credb(["--hostname", HOST, "--wait", "5"])
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Command {
     Get,
     List,
+    History,
     Set,
+    Rename,
     Remove,
+    Compact,
+    RotateKeys,
 }
 
 impl Command {
-    const ALL: [Self; 4] = [Self::Get, Self::List, Self::Set, Self::Remove];
+    const ALL: [Self; 8] = [
+        Self::Get,
+        Self::List,
+        Self::History,
+        Self::Set,
+        Self::Rename,
+        Self::Remove,
+        Self::Compact,
+        Self::RotateKeys,
+    ];
 
     fn call(self, sandbox: &Sandbox, known: &Known) -> Call {
         let first = known.last.keys().next().expect("a name");
-        let call = sandbox.credb(["--hostname", HOST, "--wait", "5"]);
+        let call = credb(sandbox);
         match self {
             Self::Get => call.args(["get", first, "--field", "password", "--raw"]),
             Self::List => call.args(["list", "--ids"]),
+            Self::History => call.args(["history", first, "--json"]),
             Self::Set => call.args(["set", "new", "--password-stdin", "--json"]).stdin("pw"),
+            Self::Rename => call.args(["rename", first, MOVED, "--json"]),
             Self::Remove => call.args(["remove", first, "--force"]),
+            Self::Compact => call.args(["compact"]),
+            Self::RotateKeys => call.args(["key", "rotate"]),
         }
     }
 
@@ -129,8 +156,56 @@ impl Command {
                     || earlier && outcome.bytes() == known.before[first].1
             }
             Self::List => outcome.lines().iter().eq(known.last.keys()),
+            Self::History => {
+                let json = outcome.json();
+                let versions = json.as_array().expect("versions").iter();
+                let versions: Vec<_> = versions.map(|one| one["version"].as_u64()).collect();
+                let last = known.last[first].0;
+                let all = |last: u64| (1..last).rev().map(Some).collect::<Vec<_>>();
+                versions == all(last) || earlier && versions == all(last - 1)
+            }
             Self::Set => outcome.json()["version"] == 1,
-            Self::Remove => outcome.bytes().is_empty(),
+            Self::Rename => {
+                let version = outcome.json()["version"].as_u64();
+                let last = known.last[first].0;
+                version == Some(last + 1) || earlier && version == Some(last)
+            }
+            Self::Remove | Self::Compact | Self::RotateKeys => outcome.bytes().is_empty(),
         }
+    }
+
+    /// Whether there is in the vault what must be in it after the command, or an error that says
+    /// that it is damaged.
+    fn leaves_right(self, sandbox: &Sandbox, known: &Known, image: Image) -> bool {
+        let mut names: BTreeSet<&str> = known.last.keys().map(String::as_str).collect();
+        let first = known.last.keys().next().expect("a name");
+        let mut id = Some(first.as_str());
+        match self {
+            Self::Get | Self::List | Self::History => return true,
+            Self::Set => names.extend(["new"]),
+            Self::Rename | Self::Remove => {
+                names.remove(first.as_str());
+                id = matches!(self, Self::Rename).then_some(MOVED);
+                names.extend(id);
+            }
+            Self::Compact | Self::RotateKeys => {}
+        }
+        let list = credb(sandbox).args(["list", "--ids"]).run();
+        let is_listed = match list.exit_code() {
+            Some(0) => list.lines().iter().map(String::as_str).eq(names),
+            // A copy is verified before it takes the place of the vault.
+            code => code == Some(6) && !matches!(self, Self::Compact | Self::RotateKeys),
+        };
+        let Some(id) = id else { return is_listed };
+        let get = credb(sandbox).args(["get", id, "--field", "password", "--raw"]).run();
+        let earlier = image.may_replay() || image.may_serve_the_commit_before();
+        let is_read = match get.exit_code() {
+            Some(0) => {
+                get.bytes() == known.last[first].1
+                    || earlier && get.bytes() == known.before[first].1
+            }
+            code => code == Some(6) && !matches!(self, Self::Compact | Self::RotateKeys),
+        };
+        is_listed && is_read
     }
 }

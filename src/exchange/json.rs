@@ -8,7 +8,7 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-use chrono::{DateTime, Datelike, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 use data_encoding::BASE64;
 use serde_json::{Map, Value, json};
 
@@ -100,7 +100,7 @@ pub fn moved(from: &CredentialId, done: &Change) -> Value {
 /// A time as `YYYY-MM-DDTHH:MM:SSZ`, without the fraction.
 #[must_use]
 pub fn time(time: DateTime<Utc>) -> String {
-    time.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 /// Bytes as one member of an object: `name` with the text, or `name_base64` if they are not UTF-8.

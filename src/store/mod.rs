@@ -11,6 +11,7 @@ mod notice;
 mod patience;
 mod redb;
 mod rows;
+mod sorted;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -32,6 +32,7 @@ use self::header::Watched;
 use self::overlay::Overlay;
 use self::rows::{Reading, Writing};
 use super::file::{Access, Medium};
+use super::sorted::Sorted;
 use super::{ReadRows, Verdict, WriteRows};
 use crate::error::{Error, Result};
 
@@ -161,7 +162,13 @@ impl Engine {
             let pages = (!self.is_new).then(|| Pages::of(&self.file));
             let tables = Default::default();
             let mut rows = Writing { transaction: &transaction, tables, pages, path: &self.path };
-            let verdict = body(&mut rows);
+            let verdict = {
+                let mut sorted = Sorted::new(&mut rows);
+                body(&mut sorted).and_then(|verdict| match verdict {
+                    Verdict::Commit(value) => sorted.settle().map(|()| Verdict::Commit(value)),
+                    rollback @ Verdict::Rollback(_) => Ok(rollback),
+                })
+            };
             inside(|| drop(rows));
             match verdict {
                 Ok(Verdict::Commit(value)) => {

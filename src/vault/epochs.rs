@@ -102,21 +102,20 @@ impl Epochs {
     /// [`Error::Corrupt`], also if it is in both epochs, and [`Error::Io`].
     pub(super) fn home(&self, rows: &dyn ReadRows, id: &CredentialId) -> Result<Option<Home<'_>>> {
         let mut home = None;
-        for epoch in self.all() {
-            let key = epoch.row_key(id);
-            let Some(stored) = rows.row(Table::Records, &key)? else { continue };
+        let keys: Vec<RowKey> = self.all().map(|epoch| epoch.row_key(id)).collect();
+        for (epoch, key) in self.all().zip(&keys) {
+            let Some(stored) = rows.row(Table::Records, key)? else { continue };
             if home.is_some() {
                 return Err(damaged(id, "it has records in two epochs"));
             }
-            home = Some(Home { epoch, key, stored });
+            home = Some(Home { epoch, key: *key, stored });
         }
         if home.is_none() {
-            for epoch in self.all() {
-                let key = epoch.row_key(id);
-                if rows.row(Table::Index, &key)?.is_some() {
+            for key in &keys {
+                if rows.row(Table::Index, key)?.is_some() {
                     return Err(damaged(id, "its record is missing"));
                 }
-                rows.check_way(Table::Records, &key)?;
+                rows.check_way(Table::Records, key)?;
             }
         }
         Ok(home)

@@ -18,7 +18,7 @@ use crate::credential::{
     Change, Condition, Credential, CredentialId, Edit, Metadata, Replacement, same_content,
 };
 use crate::error::{Error, Result};
-use crate::keys::EpochKeys;
+use crate::keys::{EpochKeys, RowKey};
 use crate::seal::random;
 use crate::store::{ReadRows, Table, WriteRows};
 
@@ -92,6 +92,7 @@ impl<'a> Transaction<'a> {
         condition: Condition,
     ) -> Result<Change> {
         let before = self.record(id)?;
+        let is_unheard_of = before.is_none();
         let (last_version, uid) =
             before.as_ref().map_or_else(|| (0, *random()), |row| (row.version, row.uid));
         let stored = match before.map(|row| row.state) {
@@ -107,7 +108,11 @@ impl<'a> Transaction<'a> {
         if let Some(stored) = stored {
             self.keep(uid, stored, Replacement::Updated)?;
         }
-        self.put(uid, credential)?;
+        if is_unheard_of {
+            self.add(uid, credential)?;
+        } else {
+            self.put(uid, credential)?;
+        }
         Ok(change)
     }
 
@@ -157,18 +162,38 @@ impl<'a> Transaction<'a> {
     }
 
     pub(super) fn put(&mut self, uid: [u8; 16], credential: Credential) -> Result<()> {
+        self.bring(&credential.metadata.id)?;
+        let (key, tokens) = self.sealed_rows(uid, credential);
+        for (table, token) in tokens {
+            self.replace(table, &key, Some(&token))?;
+        }
+        Ok(())
+    }
+
+    /// As [`Self::put`], of an id that has no rows, as [`Self::record`] has found.
+    fn add(&mut self, uid: [u8; 16], credential: Credential) -> Result<()> {
+        let (key, tokens) = self.sealed_rows(uid, credential);
+        for (table, token) in tokens {
+            self.exchange(table, &key, (None, Some(&token)))?;
+        }
+        Ok(())
+    }
+
+    /// Record and row of the index in the current epoch, and the key of both.
+    fn sealed_rows(
+        &self,
+        uid: [u8; 16],
+        credential: Credential,
+    ) -> (RowKey, [(Table, Vec<u8>); 2]) {
         let metadata = credential.metadata.clone();
-        let id = metadata.id.clone();
-        self.bring(&id)?;
-        let version = metadata.version;
+        let (id, version) = (metadata.id.clone(), metadata.version);
+        let key = self.epoch().row_key(&id);
         let index = IndexRow { uid, metadata };
         let state = RecordState::Live(Box::new(credential));
-        let key = self.epoch().row_key(&id);
         let record = RecordRow { id, uid, version, state };
         let record = self.epoch().records.seal(&record.encode(self.vault()));
         let index = self.epoch().index.seal(&index.encode(self.vault()));
-        self.replace(Table::Records, &key, Some(&record))?;
-        self.replace(Table::Index, &key, Some(&index))
+        (key, [(Table::Records, record), (Table::Index, index)])
     }
 
     /// Moves a credential's rows to the current epoch, if they are still in the older one. Comes

@@ -1,6 +1,6 @@
 //! Operations done, and their answers in JSON.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::Operation;
 use crate::credential::{Credential, CredentialId, Metadata};
@@ -92,10 +92,9 @@ impl Rows for Snapshot<'_> {
 }
 
 /// An answer that says so first.
-fn done(members: Value) -> Value {
-    let mut answer = Map::from_iter([("ok".to_owned(), Value::Bool(true))]);
-    if let Value::Object(members) = members {
-        answer.extend(members);
+fn done(mut members: Value) -> Value {
+    if let Value::Object(members) = &mut members {
+        members.shift_insert(0, "ok".to_owned(), Value::Bool(true));
     }
-    Value::Object(answer)
+    members
 }

@@ -1,0 +1,292 @@
+//! Changes of a transaction, held back and made in the order of their keys.
+//!
+//! Keys look random: a large transaction that changed rows as they come would visit all pages of
+//! a file again and again, more of them than the engine keeps in memory. In the order of the keys
+//! each page is visited once.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Range;
+use std::iter::Peekable;
+use std::ops::ControlFlow;
+
+use super::{ReadRows, Table, VisitWhile, WriteRows};
+use crate::error::Result;
+
+/// The most bytes that are held back: enough for a batch of 100,000 small credentials.
+const MOST_HELD: usize = 128 * 1_048_576;
+
+/// What a row that is held back takes beside its bytes, about.
+const EACH: usize = 128;
+
+/// A row's new value, or none.
+type Change = Option<Vec<u8>>;
+
+/// Changes that are not made yet, in front of the rows they change.
+pub(super) struct Sorted<'a> {
+    rows: &'a mut dyn WriteRows,
+    held: BTreeMap<Table, BTreeMap<Vec<u8>, Change>>,
+    bytes: usize,
+    most: usize,
+}
+
+impl<'a> Sorted<'a> {
+    pub(super) fn new(rows: &'a mut dyn WriteRows) -> Self {
+        Self { rows, held: BTreeMap::new(), bytes: 0, most: MOST_HELD }
+    }
+
+    /// Makes all changes that are held back.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`WriteRows`], after which the transaction can only be rolled back.
+    pub(super) fn settle(&mut self) -> Result<()> {
+        self.bytes = 0;
+        for (table, changes) in std::mem::take(&mut self.held) {
+            for (key, change) in changes {
+                match change {
+                    Some(value) => self.rows.put(table, &key, &value)?,
+                    None => self.rows.delete(table, &key)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn change(&mut self, table: Table, key: &[u8], change: Change) -> Result<()> {
+        let length = |change: &Change| change.as_ref().map_or(0, Vec::len);
+        self.bytes += key.len() + length(&change) + EACH;
+        if let Some(former) = self.held.entry(table).or_default().insert(key.to_vec(), change) {
+            self.bytes -= key.len() + length(&former) + EACH;
+        }
+        if self.bytes > self.most { self.settle() } else { Ok(()) }
+    }
+
+    fn held(&self, table: Table, key: &[u8]) -> Option<&Change> {
+        self.held.get(&table)?.get(key)
+    }
+}
+
+impl ReadRows for Sorted<'_> {
+    fn row(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        match self.held(table, key) {
+            Some(change) => Ok(change.clone()),
+            None => self.rows.row(table, key),
+        }
+    }
+
+    fn check_way(&self, table: Table, key: &[u8]) -> Result<()> {
+        self.rows.check_way(table, key)
+    }
+
+    fn rows_while(&self, table: Table, prefix: &[u8], visit: VisitWhile<'_>) -> Result<()> {
+        let Some(held) = self.held.get(&table) else {
+            return self.rows.rows_while(table, prefix, visit);
+        };
+        let mut held = held.range(prefix.to_vec()..).peekable();
+        let mut flow = ControlFlow::Continue(());
+        self.rows.rows_while(table, prefix, &mut |key, value| {
+            flow = before(&mut held, key, visit)?;
+            if flow.is_continue() {
+                flow = match held.next_if(|(own, _)| *own == key) {
+                    Some((_, Some(changed))) => visit(key, changed)?,
+                    Some((_, None)) => ControlFlow::Continue(()),
+                    None => visit(key, value)?,
+                };
+            }
+            Ok(flow)
+        })?;
+        for (key, change) in held.take_while(|(key, _)| key.starts_with(prefix)) {
+            if flow.is_break() {
+                break;
+            }
+            if let Some(value) = change {
+                flow = visit(key, value)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Visits the rows that are held back and come before `key`.
+fn before(
+    held: &mut Peekable<Range<'_, Vec<u8>, Change>>,
+    key: &[u8],
+    visit: VisitWhile<'_>,
+) -> Result<ControlFlow<()>> {
+    while let Some((own, change)) = held.next_if(|(own, _)| own.as_slice() < key) {
+        if let Some(value) = change
+            && visit(own, value)?.is_break()
+        {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+impl WriteRows for Sorted<'_> {
+    fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<()> {
+        self.change(table, key, Some(value.to_vec()))
+    }
+
+    fn delete(&mut self, table: Table, key: &[u8]) -> Result<()> {
+        self.change(table, key, None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Rows in memory, with the order in which they were changed.
+    #[derive(Default)]
+    struct Plain {
+        rows: BTreeMap<(Table, Vec<u8>), Vec<u8>>,
+        changed: Vec<(Table, Vec<u8>)>,
+    }
+
+    impl ReadRows for Plain {
+        fn row(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>> {
+            Ok(self.rows.get(&(table, key.to_vec())).cloned())
+        }
+
+        fn check_way(&self, _: Table, _: &[u8]) -> Result<()> {
+            Ok(())
+        }
+
+        fn rows_while(&self, table: Table, prefix: &[u8], visit: VisitWhile<'_>) -> Result<()> {
+            for ((own, key), value) in &self.rows {
+                let is_wanted = *own == table && key.starts_with(prefix);
+                if is_wanted && visit(key, value)?.is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        }
+    }
+
+    impl WriteRows for Plain {
+        fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<()> {
+            self.changed.push((table, key.to_vec()));
+            self.rows.insert((table, key.to_vec()), value.to_vec());
+            Ok(())
+        }
+
+        fn delete(&mut self, table: Table, key: &[u8]) -> Result<()> {
+            self.changed.push((table, key.to_vec()));
+            self.rows.remove(&(table, key.to_vec()));
+            Ok(())
+        }
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Put(Table, Vec<u8>, Vec<u8>),
+        Delete(Table, Vec<u8>),
+        Row(Table, Vec<u8>),
+        Rows(Table, Vec<u8>, usize),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let table = || prop_oneof![Just(Table::Records), Just(Table::Index)];
+        let key = || prop::collection::vec(0..3_u8, 0..4);
+        prop_oneof![
+            4 => (table(), key(), prop::collection::vec(any::<u8>(), 0..4))
+                .prop_map(|(table, key, value)| Step::Put(table, key, value)),
+            2 => (table(), key()).prop_map(|(table, key)| Step::Delete(table, key)),
+            1 => (table(), key()).prop_map(|(table, key)| Step::Row(table, key)),
+            2 => (table(), key(), 1..9_usize)
+                .prop_map(|(table, prefix, most)| Step::Rows(table, prefix, most)),
+        ]
+    }
+
+    /// The first rows of a prefix, no more than `most`.
+    fn first(
+        rows: &dyn ReadRows,
+        table: Table,
+        prefix: &[u8],
+        most: usize,
+    ) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let mut first = Vec::new();
+        rows.rows_while(table, prefix, &mut |key, value| {
+            assert!(first.len() < most, "visited after it broke off");
+            first.push((key.to_vec(), value.to_vec()));
+            let is_enough = first.len() == most;
+            Ok(if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })
+        .unwrap();
+        first
+    }
+
+    proptest! {
+        /// Fails if a read does not see a change that is held back, or sees it in another order.
+        #[test]
+        fn what_is_held_back_reads_as_if_it_were_done(
+            before in prop::collection::vec(step(), 0..20),
+            steps in prop::collection::vec(step(), 0..40),
+            most in prop_oneof![Just(MOST_HELD), Just(4 * EACH)],
+        ) {
+            let (mut done, mut below) = (Plain::default(), Plain::default());
+            for step in before {
+                if let Step::Put(table, key, value) = step {
+                    done.put(table, &key, &value).unwrap();
+                    below.put(table, &key, &value).unwrap();
+                }
+            }
+            let mut sorted = Sorted { most, ..Sorted::new(&mut below) };
+            for step in steps {
+                match step {
+                    Step::Put(table, key, value) => {
+                        done.put(table, &key, &value).unwrap();
+                        sorted.put(table, &key, &value).unwrap();
+                    }
+                    Step::Delete(table, key) => {
+                        done.delete(table, &key).unwrap();
+                        sorted.delete(table, &key).unwrap();
+                    }
+                    Step::Row(table, key) => prop_assert_eq!(
+                        sorted.row(table, &key).unwrap(),
+                        done.row(table, &key).unwrap()
+                    ),
+                    Step::Rows(table, prefix, most) => prop_assert_eq!(
+                        first(&sorted, table, &prefix, most),
+                        first(&done, table, &prefix, most)
+                    ),
+                }
+            }
+            sorted.settle().unwrap();
+            prop_assert_eq!(below.rows, done.rows);
+        }
+    }
+
+    #[test]
+    fn changes_are_made_once_for_each_row_and_in_the_order_of_the_keys() {
+        let mut below = Plain::default();
+        let mut sorted = Sorted::new(&mut below);
+        for key in [b"c", b"a", b"b", b"a"] {
+            sorted.put(Table::Index, key, b"i").unwrap();
+            sorted.put(Table::Records, key, b"r").unwrap();
+        }
+        sorted.delete(Table::Records, b"b").unwrap();
+        sorted.settle().unwrap();
+        let expected: Vec<(Table, Vec<u8>)> = [Table::Records, Table::Index]
+            .into_iter()
+            .flat_map(|table| [b"a", b"b", b"c"].map(|key| (table, key.to_vec())))
+            .collect();
+        assert_eq!(below.changed, expected);
+    }
+
+    #[test]
+    fn what_is_held_back_is_bounded() {
+        let mut below = Plain::default();
+        let mut sorted = Sorted { most: 10 * (EACH + 8), ..Sorted::new(&mut below) };
+        for number in 0..25_u32 {
+            sorted.put(Table::Index, &number.to_be_bytes(), &[0; 4]).unwrap();
+            // The same row again takes no more room.
+            sorted.put(Table::Index, &number.to_be_bytes(), &[1; 4]).unwrap();
+            assert!(sorted.bytes <= sorted.most);
+        }
+        assert_eq!(below.changed.len(), 22, "twice eleven of 25");
+    }
+}

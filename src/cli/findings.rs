@@ -4,6 +4,7 @@
 mod git;
 mod places;
 
+use chrono::{DateTime, Utc};
 use credb::{Info, KdfCost, LockedVault, RotationState, Slot, SlotKind};
 use serde_json::{Value, json};
 
@@ -52,7 +53,7 @@ pub(crate) fn all(
         None => vault.slots()?,
     };
     let mut found = of_slots(&slots, &context.hints);
-    found.extend(info.and_then(|info| of_rotation(info.rotation, &context.hints)));
+    found.extend(info.and_then(|info| of_rotation(info, Utc::now(), &context.hints)));
     found.extend(places::all(vault, &context.keys()?, context.locations.home.as_deref()));
     found.extend(git::find(vault.path()));
     Ok(found)
@@ -109,8 +110,15 @@ pub(crate) fn incomplete(rotation: RotationState) -> Option<&'static str> {
     }
 }
 
-fn of_rotation(rotation: RotationState, hints: &Hints) -> Option<Finding> {
-    let state = incomplete(rotation)?;
-    let message = format!("a rotation of the keys is not complete ({state}); this goes on with it");
-    Some(Finding::new("rotation_incomplete", message, hints.command("key rotate")))
+fn of_rotation(info: &Info, now: DateTime<Utc>, hints: &Hints) -> Option<Finding> {
+    let command = hints.command("key rotate");
+    if let Some(state) = incomplete(info.rotation) {
+        let message =
+            format!("a rotation of the keys is not complete ({state}); this goes on with it");
+        return Some(Finding::new("rotation_incomplete", message, command));
+    }
+    (info.rotation_due_at? <= now).then(|| {
+        let message = "the vault's keys are older than its setting rotation.max_age allows";
+        Finding::new("rotation_overdue", message, command)
+    })
 }

@@ -14,12 +14,19 @@ use crate::store::{Table, Verdict};
 
 const HISTORY_KEEP: &str = "history.keep";
 const PASSWORD_MAX_AGE: &str = "password.max_age";
+const ROTATION_MAX_AGE: &str = "rotation.max_age";
+
+/// The value of an age that is never reached.
+const NEVER: &str = "never";
 
 /// The most earlier versions of each credential that a vault can be told to keep.
 const MOST_KEPT: usize = 1_000;
 
 /// The highest age that can be chosen: a hundred years.
 const HIGHEST_AGE: Duration = Duration::from_secs(36_525 * 86_400);
+
+/// The age from which on keys are due if nothing was chosen: a year.
+const YEAR: Duration = Duration::from_secs(365 * 86_400);
 
 /// What a vault's user can choose. [`Config::default`] holds where nothing was chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,11 +36,14 @@ pub struct Config {
     pub history_keep: usize,
     /// The age from which on a password is due to be changed, in whole seconds; none by default.
     pub password_max_age: Option<Duration>,
+    /// The age from which on the vault's own keys are due to be rotated, in whole seconds: 365
+    /// days by default. Nothing but a finding follows from it.
+    pub rotation_max_age: Option<Duration>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { history_keep: 10, password_max_age: None }
+        Self { history_keep: 10, password_max_age: None, rotation_max_age: Some(YEAR) }
     }
 }
 
@@ -54,6 +64,14 @@ impl Config {
             let seconds = text.parse().map_err(|_| malformed(PASSWORD_MAX_AGE)())?;
             config.password_max_age = Some(Duration::from_secs(seconds));
         }
+        match settings.entry(ROTATION_MAX_AGE) {
+            None => {}
+            Some(NEVER) => config.rotation_max_age = None,
+            Some(text) => {
+                let seconds = text.parse().map_err(|_| malformed(ROTATION_MAX_AGE)())?;
+                config.rotation_max_age = Some(Duration::from_secs(seconds));
+            }
+        }
         config.check().map_err(|error| Error::corrupt("the settings row", error.to_string()))?;
         Ok(config)
     }
@@ -66,15 +84,20 @@ impl Config {
             let reason = format!("is {}, and at most {MOST_KEPT} are kept", self.history_keep);
             return Err(Error::invalid(HISTORY_KEEP, reason));
         }
-        match self.password_max_age {
-            Some(age) if age.as_secs() == 0 => {
-                Err(Error::invalid(PASSWORD_MAX_AGE, "is less than a second"))
+        let ages =
+            [(PASSWORD_MAX_AGE, self.password_max_age), (ROTATION_MAX_AGE, self.rotation_max_age)];
+        for (name, age) in ages {
+            match age {
+                Some(age) if age.as_secs() == 0 => {
+                    return Err(Error::invalid(name, "is less than a second"));
+                }
+                Some(age) if age > HIGHEST_AGE => {
+                    return Err(Error::invalid(name, "is more than a hundred years"));
+                }
+                _ => {}
             }
-            Some(age) if age > HIGHEST_AGE => {
-                Err(Error::invalid(PASSWORD_MAX_AGE, "is more than a hundred years"))
-            }
-            _ => Ok(()),
         }
+        Ok(())
     }
 
     /// Writes the choices into the entries. What is as by default needs none.
@@ -82,8 +105,11 @@ impl Config {
         let default = Self::default();
         let keep = Some(self.history_keep).filter(|keep| *keep != default.history_keep);
         settings.enter(HISTORY_KEEP, keep.map(|keep| keep.to_string()));
-        let age = self.password_max_age.map(|age| age.as_secs().to_string());
-        settings.enter(PASSWORD_MAX_AGE, age);
+        let seconds = |age: Duration| age.as_secs().to_string();
+        settings.enter(PASSWORD_MAX_AGE, self.password_max_age.map(seconds));
+        let age = self.rotation_max_age.map_or_else(|| NEVER.to_owned(), seconds);
+        let chosen = self.rotation_max_age != default.rotation_max_age;
+        settings.enter(ROTATION_MAX_AGE, chosen.then_some(age));
     }
 }
 
@@ -171,7 +197,7 @@ mod tests {
                 };
                 vault.store.read(settings).unwrap().entry(name).map(str::to_owned)
             };
-            (read(HISTORY_KEEP), read(PASSWORD_MAX_AGE))
+            (read(HISTORY_KEEP), read(PASSWORD_MAX_AGE), read(ROTATION_MAX_AGE))
         };
         assert_eq!(vault.config().unwrap(), Config::default());
         let age = Some(Duration::from_secs(90 * 86_400));
@@ -179,11 +205,14 @@ mod tests {
         let change = |config: &mut Config| {
             config.password_max_age = age;
             config.history_keep = 0;
+            config.rotation_max_age = None;
         };
         vault.configure(change).unwrap();
         vault.configure(change).unwrap();
         assert_eq!(vault.info().unwrap().generation, generation + 1, "the same again is no write");
-        assert_eq!(entries(), (Some("0".to_owned()), Some("7776000".to_owned())));
+        let entry = |text: &str| Some(text.to_owned());
+        assert_eq!(entries(), (entry("0"), entry("7776000"), entry("never")));
+        assert_eq!(vault.config().unwrap().rotation_max_age, None);
         assert!(vault.verify(&|_, _| {}).unwrap().is_ok());
         for (keep, age) in [(1_001, age), (0, Some(Duration::ZERO)), (0, Some(Duration::MAX))] {
             let change = |config: &mut Config| {
@@ -193,6 +222,6 @@ mod tests {
             assert!(matches!(refused, Err(Error::Invalid { .. })), "{refused:?}");
         }
         assert_eq!(vault.configure(|config| *config = Config::default()).unwrap().history_keep, 10);
-        assert_eq!(entries(), (None, None));
+        assert_eq!(entries(), (None, None, None));
     }
 }

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
+use super::config::Config;
 use super::manifest::Manifest;
 use super::rotate::RotationState;
 use super::settings::Settings;
@@ -32,6 +33,10 @@ pub struct Info {
     pub slots: Vec<Slot>,
     /// How far a rotation is that is not complete.
     pub rotation: RotationState,
+    /// When the last rotation of the keys began; none before the first.
+    pub rotated_at: Option<DateTime<Utc>>,
+    /// When the keys reach the age that [`Config::rotation_max_age`] allows them, if ever.
+    pub rotation_due_at: Option<DateTime<Utc>>,
     /// When the vault was made.
     pub created_at: DateTime<Utc>,
     /// When anything in it last changed.
@@ -63,6 +68,10 @@ impl Vault {
             let key = keys.vault_key();
             let manifest = Manifest::read(rows, key)?;
             let settings = Settings::read(rows, key)?;
+            let (created_at, rotated_at) = (settings.created_at()?, settings.rotated_at()?);
+            let age = Config::of(&settings)?.rotation_max_age;
+            let age = age.and_then(|age| TimeDelta::from_std(age).ok());
+            let keys_made_at = rotated_at.unwrap_or(created_at);
             Ok(Info {
                 path: self.path().to_owned(),
                 vault_id: self.id,
@@ -72,7 +81,9 @@ impl Vault {
                 generation: manifest.generation(),
                 slots: slots::read(rows, key)?,
                 rotation: RotationState::of(keys.epochs(), &manifest, &settings),
-                created_at: settings.created_at()?,
+                rotated_at,
+                rotation_due_at: age.and_then(|age| keys_made_at.checked_add_signed(age)),
+                created_at,
                 updated_at: manifest.changed_at()?,
             })
         })

@@ -142,6 +142,9 @@ impl Vault {
             }
             let next = EpochRow::generate(state.next_epoch()?);
             rows.put(Table::Epochs, &next.key(), &next.seal(state.keys.vault_key()))?;
+            state.settings.set_rotated_at(now);
+            let settings = state.settings.seal(state.keys.vault_key());
+            rows.put(Table::Settings, settings::KEY, &settings)?;
             state.complete(rows, now)?;
             Ok(Verdict::Commit(true))
         })

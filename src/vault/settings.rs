@@ -16,6 +16,9 @@ pub(super) const KEY: &[u8] = b"settings";
 const ROTATION_SCRUB: &str = "rotation.scrub";
 const PENDING: &str = "pending";
 
+/// The entry that says when the last rotation began: Unix time in seconds, in decimal.
+const ROTATION_BEGUN: &str = "rotation.begun";
+
 /// Vault-wide settings.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Settings {
@@ -99,6 +102,22 @@ impl Settings {
     /// Notes whether the file may still hold rows of an epoch that is no more.
     pub(super) fn set_scrub_pending(&mut self, pending: Pending) {
         self.enter(ROTATION_SCRUB, (pending == Pending::Yes).then(|| PENDING.to_owned()));
+    }
+
+    /// When the last rotation began, if there was one.
+    pub(super) fn rotated_at(&self) -> Result<Option<DateTime<Utc>>> {
+        let Some(text) = self.entry(ROTATION_BEGUN) else { return Ok(None) };
+        let time = text.parse().ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+        let malformed = || {
+            let reason = format!("its {ROTATION_BEGUN} is malformed");
+            Error::corrupt("the settings row", reason)
+        };
+        time.map(Some).ok_or_else(malformed)
+    }
+
+    /// Notes that a rotation begins.
+    pub(super) fn set_rotated_at(&mut self, now: DateTime<Utc>) {
+        self.enter(ROTATION_BEGUN, Some(now.timestamp().to_string()));
     }
 
     pub(super) fn created_at(&self) -> Result<DateTime<Utc>> {

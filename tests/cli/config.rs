@@ -8,7 +8,10 @@ use crate::support::Sandbox;
 fn settings_are_listed_with_their_defaults_shown_changed_and_unset() {
     let sandbox = Sandbox::with_vault();
     let list = || sandbox.credb(["config"]).run().ok().silent().text();
-    assert_eq!(list(), "history.keep\t10\t10\npassword.max_age\tnever\tnever\n");
+    assert_eq!(
+        list(),
+        "history.keep\t10\t10\npassword.max_age\tnever\tnever\nrotation.max_age\t365d\t365d\n"
+    );
     sandbox.credb(["config", "history.keep", "25"]).run().ok().stdout("").silent();
     sandbox.credb(["config", "history.keep"]).run().ok().stdout("25\n");
     let set = sandbox.credb(["config", "password.max_age", "2w", "--json"]).run().ok().json();
@@ -18,12 +21,22 @@ fn settings_are_listed_with_their_defaults_shown_changed_and_unset() {
     assert_eq!(set, changed);
     let shown = sandbox.credb(["config", "password.max_age", "--json"]).run().ok().json();
     assert_eq!(shown, expected);
-    assert_eq!(list(), "history.keep\t25\t10\npassword.max_age\t14d\tnever\n");
+    sandbox.credb(["config", "rotation.max_age", "never"]).run().ok();
+    assert_eq!(
+        list(),
+        "history.keep\t25\t10\npassword.max_age\t14d\tnever\nrotation.max_age\tnever\t365d\n"
+    );
     let all = sandbox.credb(["config", "--json"]).run().ok().json();
-    assert_eq!(all, json!([{"key": "history.keep", "value": 25, "default": 10}, expected]));
+    let rotation = json!({"key": "rotation.max_age", "value": "never", "default": "365d"});
+    let keep = json!({"key": "history.keep", "value": 25, "default": 10});
+    assert_eq!(all, json!([keep, expected, rotation]));
     sandbox.credb(["config", "--unset", "history.keep"]).run().ok();
     sandbox.credb(["config", "password.max_age", "never"]).run().ok();
-    assert_eq!(list(), "history.keep\t10\t10\npassword.max_age\tnever\tnever\n");
+    sandbox.credb(["config", "rotation.max_age", "365d"]).run().ok();
+    assert_eq!(
+        list(),
+        "history.keep\t10\t10\npassword.max_age\tnever\tnever\nrotation.max_age\t365d\t365d\n"
+    );
     sandbox.credb(["verify"]).run().ok();
 }
 
@@ -52,13 +65,15 @@ fn wrong_values_are_invalid_and_wrong_names_are_usage() {
         ("password.max_age", "0d"),
         ("password.max_age", "2027-01-31"),
         ("password.max_age", "9999999w"),
+        ("rotation.max_age", "0s"),
+        ("rotation.max_age", "always"),
     ] {
         sandbox.credb(["config", "--", key, value]).run().fails(9).stderr_has(key);
         sandbox.credb(["config", "--json", "--", key, value]).run().fails_json(9, "invalid");
     }
     for arguments in [&["History.keep"][..], &["x", "1"], &["--unset", "x"]] {
         let outcome = sandbox.credb(["config"]).args(arguments).run().fails(2);
-        outcome.stderr_has("history.keep and password.max_age");
+        outcome.stderr_has("history.keep, password.max_age, rotation.max_age");
     }
     sandbox.credb(["config", "history.keep", "1", "--unset", "history.keep"]).run().fails(2);
     assert_eq!(sandbox.state_token(), before);

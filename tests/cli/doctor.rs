@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -96,6 +98,28 @@ fn a_passphrase_that_is_cheap_to_guess_is_found() {
     }
     init("default-cost", "64,3");
     doctor("default-cost").run().ok();
+}
+
+#[test]
+fn keys_are_due_at_the_age_that_was_chosen_and_a_rotation_makes_new_ones() {
+    let sandbox = healthy();
+    let info = || sandbox.credb(["info", "--json"]).run().json();
+    let mut last = info()["created_at"].clone();
+    assert_eq!(info()["rotated_at"], Value::Null);
+    for rotate in [&["key", "rotate"][..], &["key", "rotate", "--vault-key"]] {
+        sandbox.credb(["config", "rotation.max_age", "1s"]).run().ok();
+        thread::sleep(Duration::from_millis(1_100));
+        let overdue = [("rotation_overdue".to_owned(), "credb key rotate".to_owned())];
+        assert_eq!(found(&sandbox.credb(["doctor"])), overdue);
+        assert!(info()["warnings"][0].as_str().is_some_and(|text| text.contains("key rotate")));
+        sandbox.credb(rotate).run().ok();
+        let rotated = info()["rotated_at"].clone();
+        assert!(rotated.as_str() > last.as_str(), "{rotated} after {last}");
+        last = rotated;
+        sandbox.credb(["config", "rotation.max_age", "1d"]).run().ok();
+        sandbox.credb(["doctor"]).run().ok().stdout("");
+    }
+    sandbox.credb(["verify"]).run().ok();
 }
 
 #[test]

@@ -79,6 +79,7 @@ pub(crate) struct PurgeArgs {
 Settings hold for everybody who uses the vault:
   history.keep      earlier versions kept of each credential, 0 to 1000 [default: 10]
   password.max_age  the age from which on a password is due, or never [default: never]
+  rotation.max_age  the age from which on the vault's keys are due, or never [default: 365d]
 
 Examples:
   credb config

@@ -13,11 +13,15 @@ use crate::cli::page::Page;
 use crate::cli::report::Failure;
 use crate::cli::when;
 
+/// How an age that is never reached is typed and shown.
+const NEVER: &str = "never";
+
 /// A setting by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Key {
     HistoryKeep,
     PasswordMaxAge,
+    RotationMaxAge,
 }
 
 /// Lists all, shows one, or changes one.
@@ -77,12 +81,12 @@ fn change(context: &Context, key: Key, wanted: &Config) -> Result<(), Failure> {
 }
 
 impl Key {
-    const ALL: [Self; 2] = [Self::HistoryKeep, Self::PasswordMaxAge];
+    const ALL: [Self; 3] = [Self::HistoryKeep, Self::PasswordMaxAge, Self::RotationMaxAge];
 
     fn of(context: &Context, name: &str) -> Result<Self, Failure> {
         let found = Self::ALL.into_iter().find(|key| key.name() == name);
         found.ok_or_else(|| {
-            let names = Self::ALL.map(Self::name).join(" and ");
+            let names = Self::ALL.map(Self::name).join(", ");
             let all = context.hints.command("config");
             Failure::usage("there is no such setting")
                 .with_hint(format!("the settings are {names}: `{all}`"))
@@ -93,6 +97,7 @@ impl Key {
         match self {
             Self::HistoryKeep => "history.keep",
             Self::PasswordMaxAge => "password.max_age",
+            Self::RotationMaxAge => "rotation.max_age",
         }
     }
 
@@ -106,38 +111,48 @@ impl Key {
                     .and_then(Result::ok)
                     .ok_or_else(|| Failure::invalid(self.name(), reason))?;
             }
-            Self::PasswordMaxAge if text == "never" => config.password_max_age = None,
-            Self::PasswordMaxAge => {
-                let reason = "must be a time such as 90d (s, m, h, d, w) or never";
-                let span = when::span(text).and_then(|span| span.to_std().ok());
-                let span = span.ok_or_else(|| Failure::invalid(self.name(), reason))?;
-                config.password_max_age = Some(span);
-            }
+            Self::PasswordMaxAge => config.password_max_age = self.age(text)?,
+            Self::RotationMaxAge => config.rotation_max_age = self.age(text)?,
         }
         Ok(())
+    }
+
+    fn age(self, text: &str) -> Result<Option<Duration>, Failure> {
+        if text == NEVER {
+            return Ok(None);
+        }
+        let reason = "must be a time such as 90d (s, m, h, d, w) or never";
+        let span = when::span(text).and_then(|span| span.to_std().ok());
+        span.map(Some).ok_or_else(|| Failure::invalid(self.name(), reason))
     }
 
     fn copy(self, from: &Config, to: &mut Config) {
         match self {
             Self::HistoryKeep => to.history_keep = from.history_keep,
             Self::PasswordMaxAge => to.password_max_age = from.password_max_age,
+            Self::RotationMaxAge => to.rotation_max_age = from.rotation_max_age,
         }
     }
 
     fn text(self, config: &Config) -> String {
         match self {
             Self::HistoryKeep => config.history_keep.to_string(),
-            Self::PasswordMaxAge => config.password_max_age.map_or("never".to_owned(), span),
+            Self::PasswordMaxAge => age_text(config.password_max_age),
+            Self::RotationMaxAge => age_text(config.rotation_max_age),
         }
     }
 
     fn json(self, config: &Config) -> Value {
         let value = |config: &Config| match self {
             Self::HistoryKeep => json!(config.history_keep),
-            Self::PasswordMaxAge => json!(self.text(config)),
+            Self::PasswordMaxAge | Self::RotationMaxAge => json!(self.text(config)),
         };
         json!({"key": self.name(), "value": value(config), "default": value(&Config::default())})
     }
+}
+
+fn age_text(age: Option<Duration>) -> String {
+    age.map_or(NEVER.to_owned(), span)
 }
 
 /// A duration in the largest unit that has no rest, as it can be typed.

@@ -89,6 +89,7 @@ impl About {
             "slots": slots_json(&self.slots),
             "created_at": optional_time(info.map(|info| info.created_at)),
             "updated_at": optional_time(info.map(|info| info.updated_at)),
+            "rotated_at": optional_time(info.and_then(|info| info.rotated_at)),
             "warnings": warnings,
         });
         if let Some(state) = info.and_then(|info| findings::incomplete(info.rotation)) {
@@ -125,6 +126,9 @@ impl About {
                     _ => String::new(),
                 };
                 page.labelled("rotation", format!("{state}{left}").as_bytes());
+            }
+            if let Some(rotated) = info.rotated_at {
+                page.labelled("keys rotated", reader.time(rotated).as_bytes());
             }
             page.labelled("created", reader.time(info.created_at).as_bytes());
             page.labelled("last change", reader.time(info.updated_at).as_bytes());

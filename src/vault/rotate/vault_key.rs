@@ -68,6 +68,7 @@ impl Vault {
             }
             let next = EpochRow::generate(state.next_epoch()?);
             rows.put(Table::Epochs, &next.key(), &next.seal(&new))?;
+            state.settings.set_rotated_at(now);
             rows.put(Table::Settings, settings::KEY, &state.settings.seal(&new))?;
             state.manifest.renew_fixed(rows, &new)?;
             state.manifest.write(rows, &new, now)?;

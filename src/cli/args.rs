@@ -370,7 +370,10 @@ Running it again changes nothing: what is there already is left as it is.
 
 Examples:
   credb migrate --dry-run vya_backupbd.json
-  credb migrate vault.json.enc --source-hostname old-host")]
+  credb migrate vya_backupbd.json --rewrite
+  credb migrate vault.json.enc --source-hostname old-host
+
+With --rewrite `credb inject -i vya_backupbd.json` gives the full configuration.")]
 pub(crate) struct MigrateArgs {
     /// The predecessor's configuration or vault, under any name
     #[arg(value_name = "FILE")]
@@ -387,6 +390,10 @@ pub(crate) struct MigrateArgs {
     /// Take the good entries although others are refused
     #[arg(long)]
     pub(crate) keep_going: bool,
+    /// Then put references in the place of the configuration's passwords, and keep it beside as it
+    /// was
+    #[arg(long)]
+    pub(crate) rewrite: bool,
 }
 
 /// What to do where another credential has the same id.

@@ -9,6 +9,7 @@ use std::str::FromStr;
 use data_encoding::HEXUPPER_PERMISSIVE;
 use zeroize::Zeroizing;
 
+use super::node::without_mark;
 use crate::credential::CredentialId;
 use crate::error::{Error, Result};
 
@@ -54,6 +55,19 @@ impl Reference {
     #[must_use]
     pub fn id(&self) -> &CredentialId {
         &self.id
+    }
+
+    /// The reference as a text that is whole wherever it stands, with everything percent-encoded
+    /// that would end a bare one in a [`Template`].
+    #[must_use]
+    pub fn to_bare(&self) -> String {
+        let encoded = self.to_string();
+        let plain = |byte: u8| is_bare(byte).then(|| vec![byte]);
+        let bytes = encoded
+            .bytes()
+            .flat_map(|byte| plain(byte).unwrap_or_else(|| format!("%{byte:02X}").into_bytes()));
+        // Only whole ASCII characters were replaced.
+        String::from_utf8_lossy(&bytes.collect::<Vec<u8>>()).into_owned()
     }
 
     /// The field, `password` if none was named.
@@ -201,6 +215,19 @@ impl<'a> Template<'a> {
         })
     }
 
+    /// As [`Self::fill`] for a template that is JSON, whose references stand inside of strings:
+    /// what they stand for is escaped as JSON wants it.
+    ///
+    /// # Errors
+    ///
+    /// Those of `resolve`, and [`Error::Invalid`] for what is not UTF-8.
+    pub fn fill_json<E: From<Error>>(
+        &self,
+        resolve: impl Fn(&Reference) -> Result<Zeroizing<Vec<u8>>, E>,
+    ) -> Result<Zeroizing<Vec<u8>>, E> {
+        self.fill(|reference| Ok(json_escaped(reference, &resolve(reference)?)?))
+    }
+
     /// The text with what the references stand for.
     ///
     /// # Errors
@@ -225,6 +252,30 @@ impl<'a> Template<'a> {
         }
         Ok(filled)
     }
+}
+
+/// Whether a text is JSON, so that what goes into its strings has to be escaped.
+#[must_use]
+pub fn is_json(text: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(without_mark(text)).is_ok()
+}
+
+/// What a reference stands for as the inside of a JSON string.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] if it is not UTF-8.
+pub fn json_escaped(reference: &Reference, value: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+    let what = || format!("{reference}");
+    let text = std::str::from_utf8(value)
+        .map_err(|_| Error::invalid(what(), "is not UTF-8, and the template is JSON"))?;
+    // Room for the longest escapes, so that growing leaves no copy behind.
+    let mut escaped = Zeroizing::new(Vec::with_capacity(6 * text.len() + 2));
+    serde_json::to_writer(&mut *escaped, text)
+        .map_err(|_| Error::invalid(what(), "is not a text"))?;
+    escaped.pop();
+    escaped.remove(0);
+    Ok(escaped)
 }
 
 impl From<Reference> for Template<'_> {

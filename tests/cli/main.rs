@@ -29,6 +29,7 @@ mod read;
 mod remove;
 mod rename;
 mod restore;
+mod rewrite;
 mod rotate;
 mod rotate_password;
 mod run;

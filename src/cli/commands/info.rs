@@ -89,11 +89,13 @@ impl About {
             "slots": slots_json(&self.slots),
             "created_at": optional_time(info.map(|info| info.created_at)),
             "updated_at": optional_time(info.map(|info| info.updated_at)),
-            "rotated_at": optional_time(info.and_then(|info| info.rotated_at)),
             "warnings": warnings,
         });
         if let Some(state) = info.and_then(|info| findings::incomplete(info.rotation)) {
             value["rotation"] = state.into();
+        }
+        if let Some(rotated) = info.and_then(|info| info.rotated_at) {
+            value["rotated_at"] = optional_time(Some(rotated)).into();
         }
         if let Some(until) = self.until {
             value["unlocked_until"] = optional_time(Some(until)).into();

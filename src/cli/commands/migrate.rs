@@ -1,11 +1,16 @@
 //! `migrate`: takes over the credentials of the predecessor's files.
 
+mod file;
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
 use credb::exchange::migrate::{self, Import, OnConflict, Report, Skipped};
-use credb::{Error, Vault};
+use credb::{CredentialId, Error, Vault};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::{count, id_texts};
+use super::{count, id_texts, path_text};
 use crate::cli::args::{Conflict, MigrateArgs};
 use crate::cli::context::Context;
 use crate::cli::hints::quote_path;
@@ -23,6 +28,9 @@ pub(super) fn run(context: &Context, args: &MigrateArgs) -> Result<(), Failure> 
     };
     let bytes: Zeroizing<_> = Place::File(args.file.clone()).document()?;
     let import = migrate::read(&args.file, &bytes, &hostname)?;
+    if args.rewrite {
+        file::check(&args.file, &bytes)?;
+    }
     if !args.keep_going {
         import.refuse_incomplete(&args.file)?;
     }
@@ -31,8 +39,10 @@ pub(super) fn run(context: &Context, args: &MigrateArgs) -> Result<(), Failure> 
         let _progress = Progress::start(&context.output, "taking over");
         apply(&vault, &import, args).map_err(|error| explain(context, error, args))?
     };
-    show(context, args, &import, &report)?;
-    tell_what_stays(context, args, &import);
+    let rewritten =
+        if args.rewrite { Some(rewrite(args, &bytes, &import, &report)?) } else { None };
+    show(context, args, &import, &report, rewritten.as_ref())?;
+    tell_what_stays(context, args, &import, rewritten.as_ref());
     if import.refused.is_empty() {
         return Ok(());
     }
@@ -53,6 +63,33 @@ fn apply(vault: &Vault, import: &Import, args: &MigrateArgs) -> Result<Report, E
     vault.write(|transaction| migrate::apply(transaction, import, on_conflict))
 }
 
+/// What became of the file.
+struct Rewrite {
+    /// How many of its secrets have references in their places.
+    secrets: usize,
+    /// Where it is kept as it was, if it was changed.
+    kept: Option<PathBuf>,
+}
+
+/// Puts references in the place of what the vault has now; for a dry run only counts.
+fn rewrite(
+    args: &MigrateArgs,
+    bytes: &[u8],
+    import: &Import,
+    report: &Report,
+) -> Result<Rewrite, Failure> {
+    let taken: HashSet<&CredentialId> =
+        [&report.added, &report.updated, &report.unchanged].into_iter().flatten().collect();
+    let rewritten = migrate::rewrite(&args.file, bytes, import, |id| taken.contains(id))?;
+    let secrets = rewritten.replaced.len();
+    let kept = if args.dry_run || secrets == 0 {
+        None
+    } else {
+        Some(file::replace(&args.file, bytes, &rewritten.text)?)
+    };
+    Ok(Rewrite { secrets, kept })
+}
+
 fn explain(context: &Context, error: Error, args: &MigrateArgs) -> Failure {
     let is_conflict = matches!(error, Error::AlreadyExists { .. });
     let failure = Failure::from(error);
@@ -69,16 +106,22 @@ fn show(
     args: &MigrateArgs,
     import: &Import,
     report: &Report,
+    rewrite: Option<&Rewrite>,
 ) -> Result<(), Failure> {
     let skipped = || report.skipped.iter().chain(&import.refused);
     if context.output.is_json() {
-        return context.output.json(&json!({
+        let mut document = json!({
             "added": id_texts(&report.added),
             "updated": id_texts(&report.updated),
             "unchanged": id_texts(&report.unchanged),
             "skipped": skipped().map(skipped_json).collect::<Value>(),
             "dry_run": args.dry_run,
-        }));
+        });
+        if let Some(rewrite) = rewrite {
+            document["rewritten"] = rewrite.secrets.into();
+            document["kept_as"] = rewrite.kept.as_deref().map(path_text).into();
+        }
+        return context.output.json(&document);
     }
     let ids =
         [("added", &report.added), ("updated", &report.updated), ("unchanged", &report.unchanged)];
@@ -109,9 +152,28 @@ fn row(what: &str, id: &str, reason: String) -> Vec<String> {
 }
 
 /// What the old file gives away to everybody who can read it.
-fn tell_what_stays(context: &Context, args: &MigrateArgs, import: &Import) {
+fn tell_what_stays(
+    context: &Context,
+    args: &MigrateArgs,
+    import: &Import,
+    rewrite: Option<&Rewrite>,
+) {
     let file = args.file.display();
-    match import.clear_secrets {
+    let replaced = rewrite.map_or(0, |rewrite| rewrite.secrets);
+    let kept = rewrite.and_then(|rewrite| rewrite.kept.as_deref());
+    if let Some(kept) = kept {
+        let secrets = count(replaced, "reference", "references");
+        context.output.warning(&format!(
+            "{file} has {secrets} now; {} holds it as it was, secrets in clear: remove it when the \
+             new vault is in use",
+            kept.display()
+        ));
+    } else if replaced > 0 {
+        let secrets = count(replaced, "secret", "secrets");
+        context.output.note(&format!("{secrets} in {file} would be replaced by references"));
+    }
+    let left = import.clear_secrets - if kept.is_some() { replaced } else { 0 };
+    match left {
         0 => context.output.note(&format!("{file} holds no secret in clear")),
         secrets => context.output.warning(&format!(
             "{file} still holds {} in clear: remove it, or replace them there, when the new \

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::Utc;
 use credb::exchange::reference::Reference;
-use credb::{Credential, CredentialId, Error, Snapshot};
+use credb::{Credential, CredentialId, Error, Snapshot, Vault};
 use zeroize::Zeroizing;
 
 use super::field::FieldValue;
@@ -25,9 +25,19 @@ impl Resolved {
         if references.is_empty() {
             return Ok(Self(BTreeMap::new()));
         }
+        Self::in_vault(context, &context.open()?, references)
+    }
+
+    /// The same in a vault that is open.
+    pub(super) fn in_vault<'a>(
+        context: &Context,
+        vault: &Vault,
+        references: impl IntoIterator<Item = &'a Reference>,
+    ) -> Result<Self, Failure> {
+        let references: BTreeSet<&Reference> = references.into_iter().collect();
         let ids: BTreeSet<&CredentialId> =
             references.iter().map(|reference| reference.id()).collect();
-        let credentials = context.open()?.read(|snapshot| find_all(snapshot, &ids))?;
+        let credentials = vault.read(|snapshot| find_all(snapshot, &ids))?;
         let mut secrets = BTreeMap::new();
         for reference in references {
             if let Some(credential) = credentials.get(reference.id()) {

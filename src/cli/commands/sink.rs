@@ -2,8 +2,8 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
-use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::cli::context::io_error;
@@ -56,6 +56,29 @@ impl Sink {
 
 /// Puts a file with these contents in the place of what is there.
 fn replace(path: &Path, mode: u32, contents: &[u8]) -> Result<(), Failure> {
+    // After creation, since that is subject to the umask.
+    place(path, contents, |file, _| file.set_permissions(Permissions::from_mode(mode)))
+}
+
+/// Puts other contents in the place of a file's, which keeps its owner, group and mode, or stays
+/// as it is.
+pub(super) fn rewrite(path: &Path, contents: &[u8]) -> Result<(), Failure> {
+    place(path, contents, |file, target| {
+        let (model, own) = (fs::metadata(target)?, file.metadata()?);
+        if (model.uid(), model.gid()) != (own.uid(), own.gid()) {
+            std::os::unix::fs::fchown(file, Some(model.uid()), Some(model.gid()))?;
+        }
+        file.set_permissions(model.permissions())
+    })
+}
+
+/// Puts a new file in the place of what is there, after `prepare` has seen it and the path that
+/// it gets.
+fn place(
+    path: &Path,
+    contents: &[u8],
+    prepare: impl Fn(&File, &Path) -> io::Result<()>,
+) -> Result<(), Failure> {
     let path = target(path)?;
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -65,8 +88,7 @@ fn replace(path: &Path, mode: u32, contents: &[u8]) -> Result<(), Failure> {
     let mut file =
         tempfile::Builder::new().prefix(".credb-").tempfile_in(directory).map_err(failed())?;
     file.write_all(contents).map_err(failed())?;
-    // After creation, since that is subject to the umask.
-    file.as_file().set_permissions(Permissions::from_mode(mode)).map_err(failed())?;
+    prepare(file.as_file(), &path).map_err(failed())?;
     file.as_file().sync_all().map_err(failed())?;
     file.persist(&path).map_err(|error| failed()(error.error))?;
     File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed())

@@ -13,9 +13,12 @@ use super::{Collector, Holds, Import};
 use crate::credential::{Edit, Patch};
 use crate::error::{Error, Result};
 use crate::exchange::node::{Node, Object, quoted};
+use crate::exchange::reference::SCHEME;
 
-const EMAIL: &str = "email_settings";
-const DATABASES: &str = "db_config";
+pub(super) const EMAIL: &str = "email_settings";
+pub(super) const DATABASES: &str = "db_config";
+pub(super) const SMTP_SECRET: &str = "smtp_password";
+pub(super) const SECRET: &str = "secret";
 
 /// Reads the configuration; `path` is for messages.
 pub(super) fn read(path: &Path, text: &[u8]) -> Result<Import> {
@@ -65,14 +68,14 @@ type Name = Result<(String, String), String>;
 
 const SMTP: Kind = Kind {
     user: "smtp_user",
-    secret: "smtp_password",
+    secret: SMTP_SECRET,
     name: smtp_name,
     fields: &[("smtp_host", "host"), ("smtp_port", "port"), ("ssl_enabled", "ssl_enabled")],
 };
 
 const DATABASE: Kind = Kind {
     user: "user",
-    secret: "secret",
+    secret: SECRET,
     name: database_name,
     fields: &[
         ("dbms", "type"),
@@ -92,7 +95,9 @@ impl Collector {
             self.reject(position, None, format!("is {}, not an object", node.kind()), holds);
             return Ok(());
         };
-        let is_secret = |(key, node): &(&str, &Node)| *key == kind.secret && !node.is_blank();
+        let is_secret = |(key, node): &(&str, &Node)| {
+            *key == kind.secret && !node.is_blank() && !is_reference(node)
+        };
         let secrets = object.iter().filter(is_secret).count();
         self.import.clear_secrets += secrets;
         let holds = if secrets > 0 { Holds::Secret } else { Holds::Nothing };
@@ -138,6 +143,9 @@ fn judge(object: &Object, kind: &Kind, name: Name) -> Result<(String, Edit), Ver
         (true, true) => unused(format!("has neither {} nor {}", kind.user, kind.secret)),
         (true, false) => unused(format!("has no {}", kind.user)),
         (false, true) => unused(format!("has no {}", kind.secret)),
+        (false, false) if object.get(kind.secret).is_some_and(is_reference) => {
+            unused("has a reference already".to_owned())
+        }
         (false, false) => {
             let (id, description) = name?;
             Ok((id, edit(object, kind, description)?))
@@ -183,6 +191,11 @@ fn database_name(object: &Object) -> Name {
         (None, None) => String::new(),
     };
     Ok((format!("{dbms}-{number}"), format!("{}{place}", dbms.to_uppercase())))
+}
+
+/// Whether something stands there for a secret.
+fn is_reference(node: &Node) -> bool {
+    node.text().is_some_and(|text| text.starts_with(SCHEME))
 }
 
 fn is_files(dbms: &str) -> bool {

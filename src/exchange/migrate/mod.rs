@@ -5,6 +5,7 @@
 
 mod config;
 mod fields;
+mod rewrite;
 mod vault;
 
 use std::collections::HashMap;
@@ -12,6 +13,7 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 
+pub use self::rewrite::{Rewritten, is_configuration, rewrite};
 use super::MAX_INPUT;
 use super::node::without_mark;
 use crate::credential::{Condition, Credential, CredentialId, Edit};
@@ -84,6 +86,8 @@ impl Import {
 
 /// Reads `vya_backupbd.json` or `vault.json.enc`, found out from the content. `path` is for
 /// messages; `hostname` is the name whose key sealed the vault.
+///
+/// A password that is a reference already (`credb://...`) is skipped.
 ///
 /// Where an entry has them, `host`, `port`, `database`, `db_ignore`, `ssl_enabled` and `type` are
 /// kept as extra fields of these names: a list of plain names joined by commas, anything else that

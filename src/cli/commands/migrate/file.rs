@@ -1,0 +1,115 @@
+//! The predecessor's configuration gets references in the place of its passwords, after the vault
+//! has them. It is replaced as a whole, and as it was it stays beside it.
+
+use std::ffi::OsString;
+use std::fs::{self, File, Permissions};
+use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use credb::exchange::migrate;
+use zeroize::Zeroizing;
+
+use crate::cli::commands::sink::{self, PRIVATE};
+use crate::cli::context::io_error;
+use crate::cli::input::Place;
+use crate::cli::report::Failure;
+
+/// What the name of the file as it was ends with.
+const KEPT: &str = ".before-rewrite";
+
+/// Refuses what could not be rewritten, before the vault is changed.
+///
+/// # Errors
+///
+/// Exit code 9 for a vault, and where another file has the name that this one is kept under.
+pub(super) fn check(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    if !migrate::is_configuration(bytes) {
+        let reason = "is no configuration, which alone can hold references";
+        return Err(Failure::invalid(path.display().to_string(), reason));
+    }
+    let kept = kept_path(path)?;
+    match Place::File(kept.clone()).document() {
+        Ok(there) if there.as_slice() != bytes => Err(occupied(&kept)),
+        Err(credb::Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(()),
+        other => other.map(drop).map_err(Failure::from),
+    }
+}
+
+/// Replaces the file's contents, and keeps them as they were (0600, whatever the mode of the file
+/// is) in the file whose path is returned.
+///
+/// # Errors
+///
+/// Exit code 9 if the file is not as it was read, and 8 if it cannot be replaced; it stays as it
+/// is then.
+pub(super) fn replace(
+    path: &Path,
+    before: &[u8],
+    after: &Zeroizing<Vec<u8>>,
+) -> Result<PathBuf, Failure> {
+    let kept = kept_path(path)?;
+    if *Place::File(path.to_owned()).document()? != before {
+        let reason = "was changed meanwhile and stays as it is; the vault has what stood there \
+                      before: do it again";
+        return Err(Failure::invalid(path.display().to_string(), reason));
+    }
+    keep(&kept, before)?;
+    sink::rewrite(path, after)?;
+    Ok(kept)
+}
+
+/// Where the file is kept as it was: beside what a link points to.
+fn kept_path(path: &Path) -> Result<PathBuf, Failure> {
+    let mut kept = OsString::from(fs::canonicalize(path).map_err(io_error("read", path))?);
+    kept.push(KEPT);
+    Ok(kept.into())
+}
+
+/// Makes a file with these contents, durable, where none is or one with the same.
+fn keep(path: &Path, contents: &[u8]) -> Result<(), Failure> {
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    let make = || -> io::Result<bool> {
+        let mut file = tempfile::Builder::new().prefix(".credb-").tempfile_in(directory)?;
+        file.write_all(contents)?;
+        file.as_file().set_permissions(Permissions::from_mode(PRIVATE))?;
+        file.as_file().sync_all()?;
+        match file.persist_noclobber(path) {
+            Ok(_) => File::open(directory)?.sync_all().map(|()| true),
+            Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(error.error),
+        }
+    };
+    if make().map_err(io_error("write", path))? {
+        return Ok(());
+    }
+    // Of a call that was stopped right after it made this.
+    if Place::File(path.to_owned()).document()?.as_slice() != contents {
+        return Err(occupied(path));
+    }
+    fs::set_permissions(path, Permissions::from_mode(PRIVATE)).map_err(io_error("write", path))
+}
+
+fn occupied(path: &Path) -> Failure {
+    let reason = "is there already, with other contents: move it away or remove it first";
+    Failure::invalid(path.display().to_string(), reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_changed_meanwhile_stays_as_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("c.json");
+        fs::write(&path, "changed").unwrap();
+        let after = Zeroizing::new(b"after".to_vec());
+        let failure = replace(&path, b"before", &after).err().unwrap();
+        assert_eq!(failure.exit_code(), 9);
+        assert_eq!(fs::read(&path).unwrap(), b"changed");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+        assert!(replace(&path, b"changed", &after).is_ok());
+        assert_eq!(fs::read(&path).unwrap(), b"after");
+    }
+}

@@ -15,7 +15,7 @@ use super::settings::Settings;
 use crate::codec::{self, Binding, HistoryRow, IndexRow, RecordRow};
 use crate::credential::{Credential, CredentialId, Edit};
 use crate::error::{Error, Result};
-use crate::keys::{EpochRow, KdfCost, SlotRow, VaultKey};
+use crate::keys::{EpochKeys, EpochRow, KdfCost, SlotRow, VaultKey};
 use crate::seal::{self, Sealer};
 use crate::secret::Secret;
 use crate::store::Table;
@@ -72,6 +72,56 @@ pub fn keys(vault: &Vault) -> Result<[Secret; 3]> {
         let exposed = [vault.keys.slot_key().expose(), keys.vault_key().expose(), row.expose()];
         Ok(exposed.map(|key| Secret::from(key.as_slice())))
     })
+}
+
+/// The keys of one epoch, to see what they open.
+pub struct Keys(EpochKeys);
+
+impl Keys {
+    /// Those of the current epoch.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Vault::read`].
+    pub fn current(vault: &Vault) -> Result<Self> {
+        vault.store.read(|rows| {
+            let keys = vault.keys.at(rows)?;
+            let stored = Epochs::stored(rows)?;
+            let (key, token) = &stored[stored.len() - 1];
+            let row = EpochRow::open(keys.vault_key(), key, token);
+            let row = row.map_err(|reason| Error::corrupt("the current epoch", reason))?;
+            Ok(Self(row.keys(keys.vault_key().vault())))
+        })
+    }
+
+    /// How many rows of credentials they open, in whichever epoch those stand.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Vault::read`].
+    pub fn opens(&self, vault: &Vault) -> Result<u64> {
+        let sealers = [
+            (Table::Records, &self.0.records),
+            (Table::Index, &self.0.index),
+            (Table::History, &self.0.history),
+        ];
+        vault.store.read(|rows| {
+            let mut opened = 0;
+            for (table, sealer) in sealers {
+                rows.rows(table, &[], &mut |_, stored| {
+                    opened += u64::from(sealer.open(stored).is_some());
+                    Ok(())
+                })?;
+            }
+            Ok(opened)
+        })
+    }
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Keys")
+    }
 }
 
 /// The plaintext with this value in it, bound and framed as it should be.

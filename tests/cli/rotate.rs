@@ -1,11 +1,10 @@
-//! `key rotate`: new keys for all rows while others work, killed and gone on with.
+//! `key rotate`: new keys for all rows, killed and gone on with. `tests/processes/rotation.rs` does
+//! it beside others who read and write.
 
 use std::fs;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
 
-use credb::{Condition, CredentialId, Edit, Error, KeySource, Options, Query, Resealed, Vault};
+use credb::{CredentialId, Error, KeySource, Options, Resealed, Vault};
 use serde_json::{Value, json};
 
 use crate::support::{Sandbox, alter_row, keys_in_order};
@@ -133,102 +132,4 @@ fn it_can_be_killed_anywhere_and_gone_on_with() {
     assert_eq!(rotation(&sandbox), Value::Null);
     sandbox.credb(["verify"]).run().ok();
     assert!(fs::read_dir(sandbox.path("data/credb")).unwrap().count() <= 3 + 20);
-}
-
-/// So many credentials are rotated under load; more with `CREDB_ROTATE_CREDENTIALS`.
-fn size() -> u32 {
-    let asked = std::env::var("CREDB_ROTATE_CREDENTIALS");
-    asked.ok().and_then(|text| text.parse().ok()).unwrap_or(3_000)
-}
-
-/// Would break: a reader that looks into one epoch only, a writer that leaves the older row, a
-/// step that moves half a credential or overwrites what was written meanwhile.
-#[test]
-fn readers_and_writers_go_on_and_lose_nothing() {
-    let count = size();
-    let sandbox = filled(count);
-    let done = AtomicBool::new(false);
-    let goes_on = || !done.load(Ordering::Relaxed);
-    let (sums, plain, listings) = thread::scope(|scope| {
-        let sandbox = &sandbox;
-        // They count on the same ten ids, each increment on the version it was read at.
-        let counters: Vec<_> = (0..2)
-            .map(|_| {
-                scope.spawn(move || {
-                    let vault = open(sandbox);
-                    let mut added = 0_u64;
-                    while goes_on() {
-                        added += u64::from(increment(&vault, added % 10));
-                    }
-                    added
-                })
-            })
-            .collect();
-        let writer = scope.spawn(move || {
-            let mut version = 1;
-            while goes_on() {
-                let set = ["set", "id20", "--generate", "--json"];
-                let written = sandbox.credb(set).run().ok().json()["version"].as_u64().unwrap();
-                assert_eq!(written, version + 1, "a lost update");
-                version = written;
-            }
-            version
-        });
-        let reader = scope.spawn(move || {
-            let vault = open(sandbox);
-            let mut listings = 0_u64;
-            while goes_on() {
-                let listed = vault.list(&Query::all()).unwrap();
-                assert_eq!(listed.len(), count as usize);
-                assert!(listed.windows(2).all(|pair| pair[0].id < pair[1].id));
-                for number in (30..count).step_by(97) {
-                    let id = CredentialId::new(format!("id{number}")).unwrap();
-                    assert_eq!(vault.get(&id).unwrap().password.expose(), id.as_str().as_bytes());
-                }
-                listings += 1;
-            }
-            listings
-        });
-        let limit = Duration::from_secs(60 + u64::from(count) / 50);
-        let outcome = sandbox.credb(["key", "rotate", "--json"]).timeout(limit).run();
-        done.store(true, Ordering::Relaxed);
-        let outcome = outcome.ok();
-        assert_eq!(outcome.json()["epoch"], 2);
-        report(&outcome.taken(), count, &outcome.json()["rows"]);
-        let sums: u64 = counters.into_iter().map(|counter| counter.join().unwrap()).sum();
-        (sums, writer.join().unwrap(), reader.join().unwrap())
-    });
-    assert!(sums > 0 && plain > 1 && listings > 0, "{sums} {plain} {listings}");
-    let vault = open(&sandbox);
-    let counted: u64 = (0..10).map(|number| value(&vault, number).1).sum();
-    assert_eq!(counted, sums, "lost updates");
-    assert_eq!(sandbox.version("id20"), plain);
-    sandbox.credb(["verify"]).run().ok();
-    assert_eq!(rotation(&sandbox), Value::Null);
-}
-
-/// Says how long it took, for `--nocapture`.
-#[expect(clippy::print_stdout, reason = "the figure of a long run")]
-fn report(taken: &Duration, count: u32, rows: &Value) {
-    println!("{count} credentials, {rows} rows resealed under load in {taken:.1?}");
-}
-
-/// The version of a counter, and its value: an id of its own is 0.
-fn value(vault: &Vault, number: u64) -> (u64, u64) {
-    let id = CredentialId::new(format!("id{number}")).expect("an id");
-    let found = vault.get(&id).expect("read a counter");
-    let text = String::from_utf8(found.password.expose().to_vec()).expect("text");
-    (found.metadata.version, text.parse().unwrap_or(0))
-}
-
-/// Whether nobody else was faster.
-fn increment(vault: &Vault, number: u64) -> bool {
-    let (version, value) = value(vault, number);
-    let id = CredentialId::new(format!("id{number}")).expect("an id");
-    let edit = Edit::new().password((value + 1).to_string());
-    match vault.set_if(&id, &edit, Condition::IfVersion(version)) {
-        Ok(_) => true,
-        Err(Error::VersionMismatch { .. }) => false,
-        Err(error) => panic!("{error}"),
-    }
 }

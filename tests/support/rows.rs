@@ -27,6 +27,19 @@ pub(crate) fn bytes_of_rows(vault: &Path) -> u64 {
     bytes as u64
 }
 
+/// The values of all rows of these tables.
+pub(crate) fn values_of_rows(vault: &Path, tables: &[&str]) -> Vec<Vec<u8>> {
+    let database = open(vault);
+    let transaction = database.begin_read().expect("begin");
+    let mut values = Vec::new();
+    for table in tables {
+        let rows = transaction.open_table(Definition::new(table)).expect("the table");
+        let all = rows.iter().expect("the rows");
+        values.extend(all.map(|row| row.expect("a row").1.value().to_vec()));
+    }
+    values
+}
+
 /// Puts a value in the place of one that is there.
 pub(crate) fn put_row(vault: &Path, table: &str, key: &[u8], value: &[u8]) {
     let transaction = open(vault).begin_write().expect("begin");

@@ -13,7 +13,8 @@ use crate::secret::Secret;
 
 impl Transaction<'_> {
     /// Stores a password that is to take the place of the present one, which stays as it is. A
-    /// copy of the credential does not get it; removing the credential removes it too.
+    /// copy of the credential does not get it; removing the credential removes it too, and undoing
+    /// the removal brings it back.
     ///
     /// # Errors
     ///
@@ -218,6 +219,24 @@ mod tests {
         vault.remove(&id("b")).unwrap();
         vault.set(&id("b"), &Edit::new().password("p")).unwrap();
         assert_eq!(pending(&vault, "b"), None);
+    }
+
+    #[test]
+    fn undo_brings_back_a_rotation_that_a_removal_cut_short_and_none_that_is_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let vault = vault(&directory);
+        let undo = |to| vault.write(|rows| rows.undo(&id("a"), to, Condition::Always)).unwrap();
+        prepare(&vault, "new").unwrap();
+        vault.remove(&id("a")).unwrap();
+        assert_eq!(undo(None).to, 2);
+        assert_eq!(pending(&vault, "a"), Some(b"new".to_vec()));
+        vault.write(|rows| rows.accept(&id("a"), Condition::Always, &Patch::Clear)).unwrap();
+        undo(Some(2));
+        assert_eq!(pending(&vault, "a"), None);
+        vault.remove(&id("a")).unwrap();
+        undo(Some(2));
+        assert_eq!(vault.get(&id("a")).unwrap().password.expose(), b"old");
+        assert_eq!(pending(&vault, "a"), None, "it was accepted long ago");
     }
 
     #[test]

@@ -75,9 +75,11 @@ impl Transaction<'_> {
             return Ok(Undone { change: change(stored, false, false), to });
         }
         let mut restored = self.restored(earlier, stored.as_ref(), version)?;
-        if let Some(stored) = &stored {
-            // A rotation goes on, and none that is over comes back.
-            restored.pending.clone_from(&stored.pending);
+        // A rotation goes on, also one that a removal cut short; none that is over comes back.
+        match &stored {
+            Some(stored) => restored.pending.clone_from(&stored.pending),
+            None if to == version => {}
+            None => restored.pending = None,
         }
         let change = change(&restored, stored.is_none(), true);
         if let Some(stored) = stored {

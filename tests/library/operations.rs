@@ -1,12 +1,14 @@
 //! Random sequences of operations, on two handles and across reopening, against a map.
 
 mod model;
+mod pending;
 mod rotation;
 
 use credb::{Condition, Edit, Error, Overwrite, Purge, Query, Vault};
 use proptest::prelude::*;
 
 use self::model::{Model, Old};
+use self::pending::Step;
 use self::rotation::Part;
 use crate::{Fixture, id};
 
@@ -28,6 +30,7 @@ enum Operation {
     UndoTo { id: usize, version: u64 },
     Purge { id: usize },
     PurgeHistory { id: usize },
+    Pending { id: usize, step: Step },
     Failing { id: usize },
     Rotate(Part),
     Reopen,
@@ -59,6 +62,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => which.clone().prop_map(|id| Operation::Purge { id }),
         1 => which.clone().prop_map(|id| Operation::PurgeHistory { id }),
         1 => Just(Operation::List),
+        5 => (which.clone(), pending::step_strategy())
+            .prop_map(|(id, step)| Operation::Pending { id, step }),
         1 => which.prop_map(|id| Operation::Failing { id }),
         3 => rotation::part().prop_map(Operation::Rotate),
         1 => Just(Operation::Reopen),
@@ -93,6 +98,7 @@ fn step(vault: &Vault, model: &mut Model, operation: &Operation) -> Result<(), T
         Operation::UndoTo { id, version } => undo(vault, model, id, Some(version)),
         Operation::Purge { id } => purge(vault, model, id, Purge::All),
         Operation::PurgeHistory { id } => purge(vault, model, id, Purge::History),
+        Operation::Pending { id, step } => pending::step(vault, model, id, step),
         Operation::Failing { id: which } => {
             let failed = vault.write(|transaction| -> credb::Result<()> {
                 let edit = Edit::new().password("of a change that fails");
@@ -250,6 +256,8 @@ fn compare(vault: &Vault, model: &Model, which: usize) -> Result<(), TestCaseErr
         prop_assert_eq!(found.password.expose_str(), Some(expected.password.as_str()));
         prop_assert_eq!(found.metadata.username.unwrap_or_default(), expected.username.clone());
         prop_assert_eq!(found.metadata.version, expected.version);
+        let pending = found.pending.as_ref().map(|pending| pending.password.expose_str());
+        prop_assert_eq!(pending.flatten(), expected.pending.as_deref());
     }
     let history = match vault.history(&id) {
         Ok(history) => Some(history),

@@ -14,6 +14,8 @@ pub(super) struct Expected {
     pub(super) password: String,
     pub(super) username: String,
     pub(super) version: u64,
+    /// The password that is to take the place of the present one, or was at the removal.
+    pub(super) pending: Option<String>,
     /// Password and user name by version.
     earlier: BTreeMap<u64, (String, String)>,
 }
@@ -85,6 +87,46 @@ impl Model {
         Some(earlier.map(|(version, (p, u))| (*version, p.clone(), u.clone())).collect())
     }
 
+    /// The next version, in which this is done to the credential; what it replaces is kept.
+    fn change(&mut self, id: usize, change: impl FnOnce(&mut Expected)) {
+        let keep = self.keep;
+        let expected = self.ids.entry(IDS[id]).or_default();
+        expected.keep(keep);
+        change(expected);
+        expected.version += 1;
+    }
+
+    /// Whether a password can be made to wait.
+    pub(super) fn prepare(&mut self, id: usize, password: &str) -> bool {
+        let is_free =
+            self.present(id).is_some_and(|now| now.pending.is_none() && now.password != password);
+        if is_free {
+            self.change(id, |expected| expected.pending = Some(password.to_owned()));
+        }
+        is_free
+    }
+
+    /// Whether there was a password that waited; it is the present one now.
+    pub(super) fn accept(&mut self, id: usize) -> bool {
+        let pending = self.present(id).and_then(|now| now.pending.clone());
+        let is_pending = pending.is_some();
+        if let Some(password) = pending {
+            self.change(id, |expected| {
+                (expected.password, expected.pending) = (password, None);
+            });
+        }
+        is_pending
+    }
+
+    /// Whether there was a password that waited; it is forgotten.
+    pub(super) fn abandon(&mut self, id: usize) -> bool {
+        let is_pending = self.present(id).is_some_and(|now| now.pending.is_some());
+        if is_pending {
+            self.change(id, |expected| expected.pending = None);
+        }
+        is_pending
+    }
+
     /// The rows of all histories.
     pub(super) fn rows(&self) -> u64 {
         self.ids.values().map(|expected| expected.earlier.len() as u64).sum()
@@ -102,7 +144,7 @@ impl Model {
         let created = !expected.present;
         let mut after = expected.clone();
         if created {
-            (after.password, after.username) = Default::default();
+            (after.password, after.username, after.pending) = Default::default();
         }
         password.unwrap_or(&after.password.clone()).clone_into(&mut after.password);
         username.unwrap_or(&after.username.clone()).clone_into(&mut after.username);
@@ -144,7 +186,11 @@ impl Model {
                 .map(|(version, content)| (*version, content))?,
         };
         let (password, username) = content.clone();
+        // A rotation goes on, also one that a removal cut short; none that is over comes back.
+        let goes_on = expected.present || to == expected.version;
+        let pending = expected.pending.clone().filter(|_| goes_on);
         let (_, changed) = self.set(id, Some(&password), Some(&username));
+        self.ids.entry(IDS[id]).or_default().pending = pending;
         Some((to, changed))
     }
 
@@ -175,7 +221,9 @@ impl Model {
         }
         let earlier = target.earlier;
         let version = last + 1;
-        let moved = Expected { present: true, version, earlier, ..source.clone() };
+        // A copy is a credential of its own: what waits, waits for the other one.
+        let pending = source.pending.clone().filter(|_| old == Old::Removed);
+        let moved = Expected { present: true, version, earlier, pending, ..source.clone() };
         self.ids.insert(IDS[to], moved);
         true
     }
@@ -183,7 +231,7 @@ impl Model {
     /// Takes the earlier versions along, but for those whose number is taken.
     fn carry(&mut self, from: usize, source: &Expected, target: &mut Expected) {
         let Some(left) = self.ids.get_mut(IDS[from]) else { return };
-        left.present = false;
+        (left.present, left.pending) = (false, None);
         let mut moving = std::mem::take(&mut left.earlier);
         moving.insert(source.version, (source.password.clone(), source.username.clone()));
         for (version, content) in moving {

@@ -85,6 +85,39 @@ fn a_time_to_end_and_nothing_to_tell() {
     sandbox.credb(["watch", "a[", "--timeout", "0"]).run().fails(9);
 }
 
+/// Would break: notices that do not come, or a look that is not taken on one. Looks of its own are
+/// thirty seconds apart, so this watch would take none but the last one, and tell of the first
+/// change at its end.
+#[test]
+fn changes_are_told_because_they_are_noticed() {
+    let sandbox = Sandbox::with_ids(&["a"]);
+    let mut watch = start(&sandbox, &["--timeout", "25"]);
+    for version in 1..=10 {
+        assert_eq!(watch.answer()["version"], version);
+        sandbox.put("a", &version.to_string());
+    }
+}
+
+/// Would break: polling. How often the watch gave up its core is counted; a busy machine makes
+/// that less, never more.
+#[test]
+fn nothing_is_done_while_nothing_changes() {
+    let sandbox = Sandbox::with_ids(&["a"]);
+    let mut watch = start(&sandbox, &[]);
+    watch.answer();
+    let waits = || -> u64 {
+        let status = watch.handle().about("status").expect("the status of the watch");
+        let status = String::from_utf8(status).expect("text");
+        let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        count.expect("a count").trim().parse().expect("a number")
+    };
+    thread::sleep(Duration::from_millis(500));
+    let before = waits();
+    thread::sleep(Duration::from_secs(2));
+    let times = waits() - before;
+    assert!(times <= 2, "it woke up {times} times in two seconds");
+}
+
 #[test]
 fn a_closed_pipe_ends_it_without_a_change() {
     let sandbox = Sandbox::with_ids(&["a"]);

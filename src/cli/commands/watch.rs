@@ -30,6 +30,9 @@ const WITHOUT_NOTICES: Duration = Duration::from_millis(500);
 /// The least time between two looks: many changes are told together.
 const GATHER: Duration = Duration::from_millis(50);
 
+/// A change is told within a second: after the notice, or without any.
+const _: () = assert!(GATHER.as_millis() < 1_000 && WITHOUT_NOTICES.as_millis() < 1_000);
+
 /// Tells of changes until it is asked to stop.
 pub(super) fn run(context: &Context, args: WatchArgs) -> Result<(), Failure> {
     let until = match args.timeout {

@@ -1,5 +1,6 @@
 //! Kill storms: eight processes that set, set on conditions, change several at once, remove, read,
-//! list, compact, rotate keys and restore, killed at random. Every call and every answer is logged,
+//! list, rename, copy, purge, prepare new passwords, compact, rotate keys and restore, killed at
+//! random. Every call and every answer is logged,
 //! and must fit some order of the calls.
 //!
 //! The processes are this test program again, with handles kept open or opened for each call. The
@@ -10,6 +11,7 @@
 //!   `CREDB_STORM_SEED`      which choices are made
 
 mod log;
+mod moves;
 mod rotation;
 mod worker;
 
@@ -109,6 +111,7 @@ impl Storm {
         worker::list(&vault, &history::Call::Read, writer);
         rotation::complete(&vault);
         worker::list(&vault, &history::Call::Read, writer);
+        assert!(moves::read(&vault, writer).expect("read"), "seed {}: nothing moved", self.seed);
         let found = vault.verify(&|_, _| {}).expect("verify");
         assert!(found.is_ok(), "seed {}: {:?}", self.seed, found.damaged);
     }

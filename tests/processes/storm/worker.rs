@@ -11,7 +11,7 @@ use credb::{
 };
 
 use super::log::Writer;
-use super::{HOST, open, rotation, this_program, vault_path};
+use super::{HOST, moves, open, rotation, this_program, vault_path};
 use crate::history::{Answer, Call};
 use crate::support::Random;
 
@@ -98,7 +98,9 @@ impl Worker {
         let one = *self.random.pick(&IDS);
         let value = format!("{:016x}", self.random.next());
         match self.random.below(100) {
-            0..25 => self.set_if(&vault, one, value)?,
+            0..19 => self.set_if(&vault, one, value)?,
+            19..25 => moves::step(&vault, &mut self.random, &value, &self.writer)?,
+            71..75 => moves::read(&vault, &self.writer).map(drop)?,
             25..40 => {
                 let call = Call::Set(value.clone());
                 self.change(&[one], &call, || {
@@ -240,7 +242,7 @@ fn undo(vault: &Vault, value: &str) -> Result<()> {
 /// One committed state has the versions just before the present one, ten at most, and a present
 /// one that went back has the value of one of them.
 fn read_history(vault: &Vault, writer: &Writer) -> Result<()> {
-    for one in IDS.iter().chain(&PAIR).chain(&[UNDONE]) {
+    for one in IDS.iter().chain(&PAIR).chain(&[UNDONE, moves::PURGED]) {
         let (found, history) = vault.read(|snapshot| {
             let history = match snapshot.history(&id(one)) {
                 Err(Error::NotFound { .. }) => Vec::new(),
@@ -306,10 +308,10 @@ fn stored(change: &credb::Change) -> Answer {
     Answer::Stored(change.version)
 }
 
-fn edit(value: &str) -> Edit {
+pub(super) fn edit(value: &str) -> Edit {
     Edit::new().password(value)
 }
 
-fn id(text: &str) -> CredentialId {
+pub(super) fn id(text: &str) -> CredentialId {
     CredentialId::new(text).expect("an id")
 }

@@ -32,7 +32,7 @@ pub(super) fn step_strategy() -> impl Strategy<Value = Step> {
         2 => Just(Kind::Accept),
         1 => Just(Kind::Abandon),
     ];
-    let version = prop_oneof![4 => Just(None), 1 => (1..6_u64).prop_map(Some)];
+    let version = prop_oneof![9 => Just(None), 1 => (1..6_u64).prop_map(Some)];
     (kind, version).prop_map(|(kind, version)| Step { kind, version })
 }
 

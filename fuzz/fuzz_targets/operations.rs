@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use credb::{
-    Change, Condition, CredentialId, Edit, Error, KeySource, NewKey, Options, Query, Transaction,
-    Vault,
+    Change, Condition, CredentialId, Edit, Error, KeySource, NewKey, Options, Overwrite, Patch,
+    Purge, Query, Transaction, Vault,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -20,11 +20,12 @@ const HOST: &str = "host-a";
 const MOST_OPERATIONS: usize = 20;
 
 /// What is stored under an id: its last version, and its password and user name unless it is
-/// removed.
+/// removed. A version of 0 is that of an id which was never used, or was purged.
 #[derive(Default)]
 struct Known {
     version: u64,
     live: Option<(Vec<u8>, Option<String>)>,
+    pending: Option<Vec<u8>>,
 }
 
 type Model = BTreeMap<&'static str, Known>;
@@ -54,7 +55,7 @@ fn step(vault: &mut Vault, model: &mut Model, what: u8, name: &'static str, valu
         1..=3 => Condition::IfVersion(u64::from(value / 8)),
         _ => Condition::Always,
     };
-    match what % 16 {
+    match what % 20 {
         0..=4 => {
             let result = vault.set_if(&id(name), &edit(value), condition);
             expect_set(model, name, value, condition, result);
@@ -75,6 +76,10 @@ fn step(vault: &mut Vault, model: &mut Model, what: u8, name: &'static str, valu
             });
             assert!(matches!(failed, Err(Error::Poisoned)), "{failed:?}");
         }
+        14 => rename(vault, model, (name, other(value)), condition, allowed(value)),
+        15 => copy(vault, model, (name, other(value)), allowed(value)),
+        16 => purge(vault, model, name, condition, value),
+        17..=18 => pending(vault, model, name, condition, value),
         _ => {
             let [first, second] = vault.write(|all| twice(all, name, value)).expect("two changes");
             expect_set(model, name, value, Condition::Always, Ok(first));
@@ -89,8 +94,20 @@ fn twice(all: &mut Transaction<'_>, name: &str, value: u8) -> credb::Result<[Cha
     Ok([first, second])
 }
 
+fn other(value: u8) -> &'static str {
+    IDS[usize::from(value / 8) % IDS.len()]
+}
+
+fn allowed(value: u8) -> Overwrite {
+    if value < 128 { Overwrite::Never } else { Overwrite::Allowed }
+}
+
+fn password(value: u8) -> Vec<u8> {
+    vec![value; 1 + 40 * usize::from(value)]
+}
+
 fn edit(value: u8) -> Edit {
-    let edit = Edit::new().password(vec![value; 1 + 40 * usize::from(value)].as_slice());
+    let edit = Edit::new().password(password(value).as_slice());
     if value % 3 == 0 { edit.username(format!("user {value}")) } else { edit }
 }
 
@@ -109,14 +126,15 @@ fn expect_set(
         return;
     }
     let change = result.expect("set");
-    let password = vec![value; 1 + 40 * usize::from(value)];
+    let password = password(value);
     let kept = known.live.as_ref().and_then(|(_, username)| username.clone());
     let username = if value % 3 == 0 { Some(format!("user {value}")) } else { kept };
     let new = Some((password, username));
     assert_eq!(change.created, known.live.is_none());
     assert_eq!(change.changed, known.live != new);
     if known.live != new {
-        *known = Known { version: known.version + 1, live: new };
+        let pending = known.pending.take().filter(|_| known.live.is_some());
+        *known = Known { version: known.version + 1, live: new, pending };
     }
     assert_eq!(change.version, known.version);
 }
@@ -132,12 +150,136 @@ fn expect_removed(
         assert!(matches!(result, Err(Error::NotFound { .. })), "{result:?}");
     } else if holds(known, condition) {
         assert!(result.is_ok(), "{result:?}");
-        known.live = None;
+        (known.live, known.pending) = (None, None);
     } else {
         let refused =
             matches!(result, Err(Error::AlreadyExists { .. } | Error::VersionMismatch { .. }));
         assert!(refused, "{result:?}");
     }
+}
+
+/// The credential moves with all it has; its version follows the last ones of both ids.
+fn rename(
+    vault: &Vault,
+    model: &mut Model,
+    (from, to): (&'static str, &'static str),
+    condition: Condition,
+    overwrite: Overwrite,
+) {
+    let result = vault.write(|all| all.rename(&id(from), &id(to), overwrite, condition));
+    let Some(source) = model.get_mut(from).filter(|known| known.live.is_some()) else {
+        assert!(matches!(result, Err(Error::NotFound { .. })), "{result:?}");
+        return;
+    };
+    if !holds(source, condition) {
+        return expect_refused(&result);
+    }
+    let version = source.version;
+    let moved = if from == to { None } else { Some((source.live.take(), source.pending.take())) };
+    let target = model.entry(to).or_default();
+    let taken = moved.is_none() || target.live.is_some();
+    if taken && overwrite == Overwrite::Never {
+        if let Some((live, pending)) = moved {
+            let source = model.entry(from).or_default();
+            (source.live, source.pending) = (live, pending);
+        }
+        return expect_refused(&result);
+    }
+    let change = result.expect("rename");
+    assert_eq!((change.created, change.changed), (!taken, moved.is_some()));
+    if let Some((live, pending)) = moved {
+        *target = Known { version: target.version.max(version) + 1, live, pending };
+    }
+    assert_eq!(change.version, target.version);
+}
+
+/// A copy has no password that waits.
+fn copy(
+    vault: &Vault,
+    model: &mut Model,
+    (from, to): (&'static str, &'static str),
+    overwrite: Overwrite,
+) {
+    let result = vault.write(|all| all.copy(&id(from), &id(to), overwrite));
+    let Some(live) = model.get(from).and_then(|known| known.live.clone()) else {
+        assert!(matches!(result, Err(Error::NotFound { .. })), "{result:?}");
+        return;
+    };
+    let target = model.entry(to).or_default();
+    if target.live.is_some() && overwrite == Overwrite::Never {
+        return expect_refused(&result);
+    }
+    let change = result.expect("copy");
+    let live = Some(live);
+    assert_eq!((change.created, change.changed), (target.live.is_none(), target.live != live));
+    if target.live != live {
+        *target = Known { version: target.version + 1, live, pending: None };
+    }
+    assert_eq!(change.version, target.version);
+}
+
+/// Afterwards versions begin again; without the earlier ones alone nothing else is different.
+fn purge(vault: &Vault, model: &mut Model, name: &'static str, condition: Condition, value: u8) {
+    let what = if value < 128 { Purge::All } else { Purge::History };
+    let result = vault.write(|all| all.purge(&id(name), what, condition));
+    let known = model.entry(name).or_default();
+    if known.version == 0 {
+        assert!(matches!(result, Err(Error::NotFound { .. })), "{result:?}");
+    } else if holds(known, condition) {
+        assert!(result.is_ok(), "{result:?}");
+        if what == Purge::All {
+            *known = Known::default();
+        } else {
+            let left = vault.history(&id(name)).expect("the history");
+            assert!(left.is_empty(), "earlier versions are left");
+        }
+    } else {
+        expect_refused(&result);
+    }
+}
+
+/// A step of a new password that waits to take the place of the present one.
+fn pending(vault: &Vault, model: &mut Model, name: &'static str, condition: Condition, value: u8) {
+    let (own, new) = (id(name), password(value / 32));
+    let result = vault.write(|all| match value / 8 % 4 {
+        0 | 1 => all.prepare(&own, &new.as_slice().into(), condition),
+        2 => all.accept(&own, condition, &Patch::Clear),
+        _ => all.abandon(&own, condition),
+    });
+    let known = model.entry(name).or_default();
+    if known.live.is_some() && !holds(known, condition) {
+        return expect_refused(&result);
+    }
+    let Some((present, _)) = &mut known.live else {
+        assert!(matches!(result, Err(Error::NotFound { .. })), "{result:?}");
+        return;
+    };
+    match (value / 8 % 4, known.pending.take()) {
+        (0 | 1, Some(pending)) => {
+            assert!(matches!(result, Err(Error::Pending { .. })), "{result:?}");
+            known.pending = Some(pending);
+            return;
+        }
+        (0 | 1, None) if *present == new => {
+            assert!(matches!(result, Err(Error::Invalid { .. })), "{result:?}");
+            return;
+        }
+        (0 | 1, None) => known.pending = Some(new),
+        (_, None) => {
+            assert!(matches!(result, Err(Error::NotPending { .. })), "{result:?}");
+            return;
+        }
+        (2, Some(pending)) => *present = pending,
+        (_, Some(_)) => {}
+    }
+    known.version += 1;
+    assert_eq!(result.expect("a step").version, known.version);
+}
+
+fn expect_refused<T: std::fmt::Debug>(result: &credb::Result<T>) {
+    let refused =
+        matches!(result, Err(Error::AlreadyExists { .. } | Error::VersionMismatch { .. }));
+    assert!(refused, "{result:?}");
 }
 
 fn holds(known: &Known, condition: Condition) -> bool {
@@ -157,6 +299,8 @@ fn expect_found(vault: &Vault, model: &Model, name: &str) {
     if let (Some(found), Some((password, username))) = (found, live) {
         assert_eq!(found.password.expose(), password);
         assert_eq!(found.metadata.username, *username);
+        let pending = found.pending.as_ref().map(|pending| pending.password.expose());
+        assert_eq!(pending, known.and_then(|known| known.pending.as_deref()));
         assert_eq!(Some(found.metadata.version), known.map(|known| known.version));
     }
 }

@@ -1,10 +1,12 @@
-//! Any `vya_backupbd.json` is refused or read; what is read has different ids and can be stored.
+//! Any `vya_backupbd.json` is refused or read; what is read has different ids and can be stored. With
+//! references in the place of its passwords it differs in nothing else, and no entry is left.
 #![no_main]
 
 use std::collections::HashSet;
 use std::path::Path;
 
-use credb::exchange::migrate;
+use credb::exchange::migrate::{self, Import};
+use credb::exchange::reference::{Reference, SCHEME, Template};
 use credb::fuzzing;
 use libfuzzer_sys::fuzz_target;
 
@@ -21,4 +23,23 @@ fuzz_target!(|text: &[u8]| {
     }
     let complete = import.refuse_incomplete(Path::new("vya_backupbd.json"));
     assert_eq!(complete.is_ok(), import.refused.is_empty());
+    if migrate::is_configuration(text) {
+        check_rewritten(text, &import);
+    }
 });
+
+fn check_rewritten(text: &[u8], import: &Import) {
+    let path = Path::new("vya_backupbd.json");
+    let rewritten = migrate::rewrite(path, text, import, |_| true).expect("a configuration");
+    assert!(rewritten.left.is_empty());
+    assert_eq!(rewritten.replaced.len(), import.entries.len());
+    let again = migrate::read(path, &rewritten.text, "old-host").expect("what was read before");
+    assert!(again.entries.is_empty(), "a reference is taken for a password");
+    assert_eq!(again.skipped.len(), import.skipped.len() + import.entries.len());
+    assert_eq!(again.refused, import.refused);
+    assert_eq!(again.clear_secrets, import.clear_secrets - import.entries.len());
+    if !text.windows(SCHEME.len()).any(|part| part == SCHEME.as_bytes()) {
+        let template = Template::parse(&rewritten.text).expect("references of our own");
+        assert!(template.references().map(Reference::id).eq(&rewritten.replaced));
+    }
+}

@@ -4,6 +4,7 @@
 
 mod block;
 mod compare;
+mod recipe;
 
 #[path = "../support/mod.rs"]
 mod support;

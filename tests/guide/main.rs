@@ -3,6 +3,7 @@
 #![cfg(feature = "cli")]
 
 mod block;
+mod claims;
 mod compare;
 mod recipe;
 

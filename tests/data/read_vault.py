@@ -179,6 +179,59 @@ def earlier(reader):
     return row
 
 
+def age(row):
+    """A tombstone has the version of what it took the place of."""
+    return row["version"], "removed_at" in row
+
+
+class Epoch:
+    def __init__(self, vault, key, root):
+        self.vault = vault
+        self.key = key
+        self.sub = {
+            name: derive(root, vault.id, f"credb/1 {name}")
+            for name in ("records", "index", "history", "blind", "sums")
+        }
+
+    def row_key(self, name):
+        blind = hmac.digest(self.sub["blind"], name.encode(), "sha256")
+        return self.key + blind[:16]
+
+    def records(self):
+        """By row key: the row, and its stored bytes. Of several the newest counts."""
+        newest = {}
+        for key, stored in self.vault.rows:
+            if len(key) != 20 or not key.startswith(self.key):
+                continue
+            try:
+                plaintext = unseal(self.sub["records"], stored)
+            except Exception:  # A row of the index: the other table with keys of this form.
+                continue
+            row = record(body(plaintext, self.vault.id, "records"))
+            assert self.row_key(row["id"]) == key, "it stands in the place of another id"
+            known = newest.get(key)
+            if not known or age(row) > age(known[0]):
+                newest[key] = row, stored
+        return newest
+
+    def history(self):
+        """By row key: the earlier version, and its stored bytes."""
+        found = {}
+        for key, stored in self.vault.rows:
+            if len(key) == 28 and key.startswith(self.key):
+                plaintext = unseal(self.sub["history"], stored)
+                row = earlier(body(plaintext, self.vault.id, "history"))
+                place = self.row_key(row["id"]) + row["version"].to_bytes(8, "big")
+                assert place == key, "it stands in the place of another id or version"
+                found[key] = row, stored
+        return found
+
+    def row_mac(self, table, key, stored):
+        parts = (table.encode(), key, stored)
+        message = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+        return int.from_bytes(hmac.digest(self.sub["sums"], message, "sha256"), "little")
+
+
 class Vault:
     def __init__(self, data, hostname):
         assert data[:9] == b"redb\x1a\x0a\xa9\x0d\x0a", "no redb file"
@@ -190,17 +243,32 @@ class Vault:
         keys = (slot(key, row, self.id, hostname) for key, row in self.rows)
         self.key = next((key for key in keys if key), None)
         assert self.key, "the host name opens no slot"
-        # All rows are in the newest epoch, unless a rotation is under way.
-        self.epoch, root = max(self.epochs())
-        self.sub = {
-            name: derive(root, self.id, f"credb/1 {name}")
-            for name in ("records", "index", "history", "blind", "sums")
-        }
+        # All rows are in the newest epoch, unless a rotation is under way: then some are in the one
+        # before.
+        self.epochs = [Epoch(self, number, root) for number, root in sorted(set(self.roots()))]
+
+    def credentials(self):
+        """By id: the row, of the newest version that any epoch has."""
+        newest = {}
+        for epoch in self.epochs:
+            for row, _ in epoch.records().values():
+                known = newest.get(row["id"])
+                if not known or age(row) >= age(known):
+                    newest[row["id"]] = row
+        return newest
+
+    def earlier(self, name):
+        """The earlier versions of a credential that any epoch has, the newest first."""
+        found = {}
+        for epoch in self.epochs:
+            rows = (row for row, _ in epoch.history().values() if row["id"] == name)
+            found |= {row["version"]: row for row in rows}
+        return [found[version] for version in sorted(found, reverse=True)]
 
     def subkey(self, name):
         return derive(self.key, self.id, f"credb/1 {name}")
 
-    def epochs(self):
+    def roots(self):
         for key, row in self.rows:
             if len(key) == 4 and row[:1] == b"\x80":
                 reader = body(unseal(self.subkey("epochs"), row), self.id, "epochs")
@@ -208,41 +276,6 @@ class Vault:
                 reader.end()
                 assert number == int.from_bytes(key, "big"), "another epoch"
                 yield key, root
-
-    def row_key(self, name):
-        blind = hmac.digest(self.sub["blind"], name.encode(), "sha256")
-        return self.epoch + blind[:16]
-
-    def records(self):
-        """By row key: the row, and its stored bytes. Of several the newest counts; a tombstone
-        has the version of what it took the place of."""
-        newest = {}
-        for key, stored in self.rows:
-            if len(key) != 20 or not key.startswith(self.epoch):
-                continue
-            try:
-                plaintext = unseal(self.sub["records"], stored)
-            except Exception:  # A row of the index: the other table with keys of this form.
-                continue
-            row = record(body(plaintext, self.id, "records"))
-            assert self.row_key(row["id"]) == key, "it stands in the place of another id"
-            age = row["version"], "removed_at" in row
-            known = newest.get(key)
-            if not known or age > (known[0]["version"], "removed_at" in known[0]):
-                newest[key] = row, stored
-        return newest
-
-    def history(self):
-        """By row key: the earlier version, and its stored bytes."""
-        found = {}
-        for key, stored in self.rows:
-            if len(key) == 28 and key.startswith(self.epoch):
-                plaintext = unseal(self.sub["history"], stored)
-                row = earlier(body(plaintext, self.id, "history"))
-                place = self.row_key(row["id"]) + row["version"].to_bytes(8, "big")
-                assert place == key, "it stands in the place of another id or version"
-                found[key] = row, stored
-        return found
 
     def keep(self):
         """How many earlier versions of each credential count."""
@@ -270,9 +303,10 @@ class Vault:
         reader.take(32)
         reader.end()
 
-        epoch = int.from_bytes(self.epoch, "big")
-        for table, rows_of in ("records", self.records()), ("history", self.history()):
-            sums = [self.row_mac(table, key, stored) for key, (_, stored) in rows_of.items()]
+        newest = self.epochs[-1]
+        epoch = int.from_bytes(newest.key, "big")
+        for table, rows_of in ("records", newest.records()), ("history", newest.history()):
+            sums = [newest.row_mac(table, key, stored) for key, (_, stored) in rows_of.items()]
             found = len(rows_of), sum(sums) % 2**256
             total = totals.get((epoch, TOTALS[table]), (0, 0))
             assert total == found, f"not the rows of {table} that were last written"
@@ -281,11 +315,6 @@ class Vault:
         mac = hmac.digest(self.subkey("state"), incarnation + manifest, "sha256")
         return f"credb1-{incarnation[:8].hex()}-{generation}-{mac[:16].hex()}"
 
-    def row_mac(self, table, key, stored):
-        parts = (table.encode(), key, stored)
-        message = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
-        return int.from_bytes(hmac.digest(self.sub["sums"], message, "sha256"), "little")
-
 
 def main(path, hostname, command, *arguments):
     with open(path, "rb") as file:
@@ -293,13 +322,13 @@ def main(path, hostname, command, *arguments):
     if command == "state":
         print(vault.state())
         return 0
-    live = {row["id"]: row for row, _ in vault.records().values() if "password" in row}
+    live = {name: row for name, row in vault.credentials().items() if "password" in row}
     if command == "ids":
         print("\n".join(sorted(live)))
         return 0
     if command == "earlier":
-        kept = [row for row, _ in vault.history().values() if row["id"] == arguments[0]]
-        for row in sorted(kept, key=lambda row: -row["version"])[: vault.keep()]:
+        kept = vault.earlier(arguments[0])
+        for row in kept[: vault.keep()]:
             print(row["version"], row["replaced"], row["password"].decode("utf-8", "replace"))
         return 0 if kept else 4
     if arguments[0] not in live:

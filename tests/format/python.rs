@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
+use credb::{CredentialId, Edit, KeySource, Options, RotationState, Vault};
+
 use crate::fixture::{Copy, HOST};
 use crate::support::Sandbox;
 
@@ -116,4 +118,37 @@ fn a_reader_in_python_opens_what_the_program_wrote() {
     credb(&["remove", "b", "--force"]).run().ok();
     assert_eq!(printed(python, &sandbox.vault(), "host-a", &["get", "a"]), b"second");
     assert_eq!(printed(python, &sandbox.vault(), "host-a", &["ids"]), b"a\n");
+}
+
+#[test]
+fn a_reader_in_python_opens_what_a_rotation_left_and_is_in_the_middle_of() {
+    let Some(python) = python() else { return };
+    let sandbox = Sandbox::new();
+    let key = sandbox.path_text("k");
+    let credb = |arguments: &[&str]| sandbox.credb(arguments).env("CREDB_HOSTNAME", "host-a");
+    credb(&["init", "--key", "hostname"]).run().ok();
+    credb(&["key", "add", &format!("file:{key}")]).run().ok();
+    for id in ["a", "b", "c"] {
+        credb(&["set", id, "--password-stdin", "--exact"]).stdin(id).run().ok();
+    }
+    let reads = |ids: [&str; 3]| {
+        for id in ids {
+            let password = printed(python, &sandbox.vault(), "host-a", &["get", id]);
+            assert_eq!(password, id.as_bytes());
+        }
+    };
+    // The host's name at hand, and then only its slot's recipient key.
+    for opened_by in [&[][..], &["--key-file", &key]] {
+        credb(&["key", "rotate", "--vault-key"]).args(opened_by).run().ok();
+        reads(["a", "b", "c"]);
+    }
+    let keys = [KeySource::Hostname("host-a".to_owned())];
+    let vault = Vault::open(&sandbox.vault(), &Options::new(), &keys).unwrap();
+    vault.begin_rotation().unwrap();
+    // One in the newer epoch, two in the older.
+    let edit = Edit::new().username("moved");
+    vault.set(&CredentialId::new("b").unwrap(), &edit).unwrap();
+    assert!(matches!(vault.info().unwrap().rotation, RotationState::Resealing { rows: 4 }));
+    reads(["a", "b", "c"]);
+    assert_eq!(printed(python, &sandbox.vault(), "host-a", &["ids"]), b"a\nb\nc\n");
 }

@@ -7,7 +7,7 @@ use std::thread;
 use credb::{CredentialId, Error, KeySource, Options, Resealed, Vault};
 use serde_json::{Value, json};
 
-use crate::support::{Sandbox, alter_row, keys_in_order};
+use crate::support::{Coprocess, Sandbox, alter_row, keys_in_order};
 
 /// A vault with so many credentials, their passwords their ids.
 fn filled(count: u32) -> Sandbox {
@@ -102,6 +102,34 @@ fn a_removed_slot_opens_no_copy_after_a_new_vault_key() {
     with(&removed).args(["--vault", &copy]).run().fails(5);
     with(&kept).args(["--vault", &copy]).run().ok().stdout("id7\n");
     sandbox.credb(["verify"]).run().ok();
+}
+
+#[test]
+fn a_passphrase_goes_on_opening_after_a_new_vault_key_that_nobody_typed_it_for() {
+    let sandbox = filled(3);
+    let file = sandbox.file("phrase", "correct horse battery staple");
+    sandbox.set_mode("phrase", 0o600);
+    let add = ["key", "add", "passphrase", "--kdf-cost", "8,1", "--new-passphrase-file", &file];
+    sandbox.credb(add).run().ok();
+    // Where there is no machine secret.
+    let elsewhere = sandbox.path("elsewhere");
+    let by_phrase = |words: &[&str]| {
+        let call = sandbox.credb(words).args(["--passphrase-file", &file]);
+        call.env("XDG_CONFIG_HOME", &elsewhere)
+    };
+    let mut open = Coprocess::start(&by_phrase(&["batch", "--each"]));
+    let read = r#"{"op":"get","id":"id1"}"#;
+    assert_eq!(open.ask(read)["ok"], true);
+    sandbox.credb(["key", "rotate", "--vault-key"]).run().ok();
+    assert_eq!(open.ask(read)["credential"]["password"], "id1", "an open vault goes on");
+    open.ask(r#"{"op":"set","id":"id1","password":"changed"}"#);
+    open.ends(0);
+    by_phrase(&["get", "id1", "--field", "password"]).run().ok().stdout("changed\n");
+    // And once more, now with nothing at hand but the passphrase.
+    by_phrase(&["key", "rotate", "--vault-key", "--drop-slot", "1"]).run().ok();
+    by_phrase(&["get", "id2", "--field", "password"]).run().ok().stdout("id2\n");
+    sandbox.credb(["get", "id2"]).run().fails(5);
+    sandbox.credb(["verify", "--passphrase-file", &file]).run().ok();
 }
 
 #[test]

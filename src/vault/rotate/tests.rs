@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::credential::{Condition, CredentialId, Edit};
-use crate::keys::{KeySource, NewKey};
+use crate::keys::{KeySource, NewKey, SlotRow};
 use crate::store::VisitWhile;
 use crate::vault::snapshot::Snapshot;
 use crate::vault::{Options, Overwrite, Query};
@@ -338,4 +338,30 @@ fn a_get_reads_twice_and_once_more_during_a_rotation() {
     assert_eq!(reads(), 3, "the record in either epoch");
     vault.rotate(&quiet, &quiet).unwrap();
     assert_eq!(reads(), 2);
+}
+
+#[test]
+fn a_slot_that_no_new_key_can_be_wrapped_for_is_named_and_nothing_is_changed() {
+    let (_dir, vault) = filled(2);
+    vault.add_slot(&NewKey::Hostname("host-b".to_owned()), None).unwrap();
+    // By somebody with the key: a recipient key of low order agrees on what everybody knows.
+    let changed = vault.store.write(|rows| {
+        let keys = vault.keys.at(rows)?;
+        let (key, stored) = rows.last_row(Table::Slots)?.unwrap();
+        let slot = SlotRow::from_bytes(&key, &stored).unwrap().with_recipient([0; 32]);
+        rows.put(Table::Slots, &key, &slot.to_bytes())?;
+        let mut manifest = Manifest::read(rows, keys.vault_key())?;
+        manifest.renew_fixed(rows, keys.vault_key())?;
+        manifest.write(rows, keys.vault_key(), Utc::now())?;
+        Ok(Verdict::Commit(()))
+    });
+    changed.unwrap();
+    let before = vault.info().unwrap();
+    let refused = vault.begin_vault_key_rotation(&[]);
+    let Err(Error::Invalid { reason, .. }) = refused else { panic!("{refused:?}") };
+    assert!(reason.contains("slot 2 (its recipient key is of no use)"), "{reason}");
+    assert!(reason.contains("drop it"), "{reason}");
+    assert_eq!(vault.info().unwrap(), before);
+    assert!(vault.begin_vault_key_rotation(&[2]).unwrap());
+    assert_eq!(vault.info().unwrap().slots.len(), 1);
 }

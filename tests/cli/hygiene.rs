@@ -73,6 +73,25 @@ fn memory_of_a_user_is_locked_up_to_the_limit() {
     batch.ends(0);
 }
 
+#[test]
+fn a_limit_that_lets_nothing_be_locked_stops_nobody() {
+    let Some(user) = Identity::known_user() else { return };
+    for limit in ["0", "64"] {
+        let sandbox = Sandbox::new();
+        user.owns(&sandbox);
+        // A passphrase of the usual cost works on 64 MiB.
+        let script = format!(
+            "umask 077 && echo correct horse battery staple > phrase && ulimit -l {limit} && \
+             credb init --key passphrase --new-passphrase-file phrase && \
+             credb set a --generate --passphrase-file phrase && \
+             credb get a --field password --passphrase-file phrase"
+        );
+        let outcome = sandbox.shell(&script).identity(&user).run().ok();
+        assert_eq!(outcome.lines().len(), 1);
+        assert!(!outcome.stderr().contains("lock"), "{}", outcome.stderr());
+    }
+}
+
 /// How much memory of a process the kernel keeps out of swap, in kilobytes.
 fn locked_memory(process: &Coprocess) -> u64 {
     let status = process.handle().about("status").expect("its status");

@@ -14,7 +14,7 @@ const OLD_CONFIGURATION: &str = r#"{"db_config": [{
 }]}"#;
 
 /// Every command that opens a vault, with arguments that would do something. Reads first.
-const READS: [&[&str]; 16] = [
+const READS: [&[&str]; 17] = [
     &["get", "a"],
     &["get", "a", "--field", "password"],
     &["get", "a", "--at", "1"],
@@ -29,12 +29,13 @@ const READS: [&[&str]; 16] = [
     &["due"],
     &["info"],
     &["key", "list"],
+    &["migrate", "old.json", "--dry-run", "--rewrite"],
     &["copy", "a", "--to", "other", "--force"],
     &["verify"],
 ];
 /// What reads the vault, and must understand all that is in it.
 const COPIES: [&[&str]; 1] = [&["backup", "copy.redb"]];
-const WRITES: [&[&str]; 26] = [
+const WRITES: [&[&str]; 27] = [
     &["set", "a", "--generate"],
     &["set", "a", "--if-absent", "--generate"],
     &["set", "b", "--if-absent", "--generate", "--print"],
@@ -59,6 +60,7 @@ const WRITES: [&[&str]; 26] = [
     &["key", "rotate"],
     &["key", "rotate", "--vault-key"],
     &["migrate", "old.json"],
+    &["migrate", "old.json", "--rewrite"],
     &["migrate", "old.json", "--dry-run"],
     &["compact"],
 ];

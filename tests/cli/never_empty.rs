@@ -107,11 +107,16 @@ fn all_fail(sandbox: &Sandbox, code: i32, names: &[&str]) {
         assert!(fs::read(sandbox.vault()).ok() == before, "the file was changed by {line}");
         assert!(!sandbox.path("copy.redb").exists(), "a copy was made");
     }
-    // Its own failures all have one code, and nothing may start.
-    if code != 5 {
-        // What a locked vault shows is looked at.
-        sandbox.credb(["doctor"]).run().fails(code);
+    for arguments in [&["unlock"][..], &["key", "rebind"]] {
+        sandbox.credb(arguments).run().fails(code);
     }
+    if code != 5 {
+        // These need no key: what a locked vault shows is enough.
+        for arguments in [&["doctor"][..], &["lock"], &["key", "trust"]] {
+            sandbox.credb(arguments).run().fails(code);
+        }
+    }
+    // Its own failures all have one code, and nothing may start.
     let run = ["run", "--env", "A=credb://a", "--json", "--", "touch", "started"];
     let ensure = ["ensure", "b", "--max-age", "1h", "--json", "--", "touch", "started"];
     let rotate = ["rotate", "a", "--json", "--", "touch", "started"];

@@ -46,6 +46,32 @@ fn an_unlocked_vault_opens_unasked_until_it_is_locked() {
     assert!(info.get("unlocked_until").is_none(), "{info}");
 }
 
+/// Becomes a command under a session keyring of its own, as a new login has it: keyctl(2) with
+/// `KEYCTL_JOIN_SESSION_KEYRING`.
+const NEW_SESSION: &str = "
+import ctypes, os, platform, sys
+number = {'x86_64': 250, 'aarch64': 219}[platform.machine()]
+if ctypes.CDLL(None, use_errno=True).syscall(number, 1, None) < 0:
+    sys.exit(os.strerror(ctypes.get_errno()))
+os.execvp(sys.argv[1], sys.argv[1:])
+";
+
+#[test]
+fn it_holds_in_every_session_of_the_user() {
+    let Some((sandbox, file)) = unlocked("10m") else { return };
+    let elsewhere = |arguments: &str| {
+        let call = sandbox.shell(&format!("exec setsid -w python3 -c \"$0\" credb {arguments}"));
+        call.args([NEW_SESSION]).run()
+    };
+    elsewhere("get a --field password").ok().stdout("pw\n");
+    elsewhere("lock").ok();
+    sandbox.credb(["get", "a"]).run().fails(5);
+    elsewhere(&format!("unlock --passphrase-file {file}")).ok();
+    sandbox.credb(["get", "a", "--field", "password"]).run().ok().stdout("pw\n");
+    sandbox.credb(["lock"]).run().ok();
+    elsewhere("get a").fails(5);
+}
+
 #[test]
 fn the_kernel_forgets_after_the_time_also_when_it_was_renewed() {
     let Some((sandbox, file)) = unlocked("10m") else { return };

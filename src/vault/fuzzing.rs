@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::keys::{EpochKeys, EpochRow, KdfCost, SlotRow, VaultKey};
 use crate::seal::{self, Sealer};
 use crate::secret::Secret;
-use crate::store::Table;
+use crate::store::{ReadRows, Table};
 
 const VAULT: [u8; 16] = [9; 16];
 const NUMBER: [u8; 4] = [0, 0, 0, 1];
@@ -65,13 +65,17 @@ impl Row {
 pub fn keys(vault: &Vault) -> Result<[Secret; 3]> {
     vault.store.read(|rows| {
         let keys = vault.keys.at(rows)?;
-        let stored = Epochs::stored(rows)?;
-        let (key, token) = &stored[stored.len() - 1];
-        let row = EpochRow::open(keys.vault_key(), key, token);
-        let row = row.map_err(|reason| Error::corrupt("the current epoch", reason))?;
+        let row = current_epoch(rows, keys.vault_key())?;
         let exposed = [vault.keys.slot_key().expose(), keys.vault_key().expose(), row.expose()];
         Ok(exposed.map(|key| Secret::from(key.as_slice())))
     })
+}
+
+fn current_epoch(rows: &dyn ReadRows, vault_key: &VaultKey) -> Result<EpochRow> {
+    let stored = Epochs::stored(rows)?;
+    let (key, token) = &stored[stored.len() - 1];
+    let row = EpochRow::open(vault_key, key, token);
+    row.map_err(|reason| Error::corrupt("the current epoch", reason))
 }
 
 /// The keys of one epoch, to see what they open.
@@ -86,10 +90,7 @@ impl Keys {
     pub fn current(vault: &Vault) -> Result<Self> {
         vault.store.read(|rows| {
             let keys = vault.keys.at(rows)?;
-            let stored = Epochs::stored(rows)?;
-            let (key, token) = &stored[stored.len() - 1];
-            let row = EpochRow::open(keys.vault_key(), key, token);
-            let row = row.map_err(|reason| Error::corrupt("the current epoch", reason))?;
+            let row = current_epoch(rows, keys.vault_key())?;
             Ok(Self(row.keys(keys.vault_key().vault())))
         })
     }

@@ -45,7 +45,10 @@ fn passwords_become_references_and_the_file_is_kept_as_it_was() {
     assert_eq!(read(&sandbox, KEPT), CONFIGURATION);
     assert_eq!(mode_of(&sandbox.path(KEPT)), 0o600);
 
-    // The same again finds nothing to do, and never takes a reference for a password.
+    // The same again finds nothing to do, whether the kept file is still there or not, and never
+    // takes a reference for a password.
+    sandbox.credb(["migrate", "c.json", "--rewrite"]).run().ok();
+    assert_eq!(read(&sandbox, KEPT), CONFIGURATION);
     fs::remove_file(sandbox.path(KEPT)).unwrap();
     let again = sandbox.credb(["migrate", "c.json", "--rewrite", "--json"]).run().ok().json();
     assert_eq!((&again["rewritten"], &again["kept_as"]), (&json!(0), &Value::Null));

@@ -29,7 +29,7 @@ pub(super) fn run(context: &Context, args: &MigrateArgs) -> Result<(), Failure> 
     let bytes: Zeroizing<_> = Place::File(args.file.clone()).document()?;
     let import = migrate::read(&args.file, &bytes, &hostname)?;
     if args.rewrite {
-        file::check(&args.file, &bytes)?;
+        file::check(&args.file, &bytes, &import)?;
     }
     if !args.keep_going {
         import.refuse_incomplete(&args.file)?;

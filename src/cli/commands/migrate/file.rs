@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use credb::exchange::migrate;
+use credb::exchange::migrate::{self, Import};
 use zeroize::Zeroizing;
 
 use crate::cli::commands::sink::{self, PRIVATE};
@@ -23,10 +23,13 @@ const KEPT: &str = ".before-rewrite";
 /// # Errors
 ///
 /// Exit code 9 for a vault, and where another file has the name that this one is kept under.
-pub(super) fn check(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+pub(super) fn check(path: &Path, bytes: &[u8], import: &Import) -> Result<(), Failure> {
     if !migrate::is_configuration(bytes) {
         let reason = "is no configuration, which alone can hold references";
         return Err(Failure::invalid(path.display().to_string(), reason));
+    }
+    if import.entries.is_empty() {
+        return Ok(());
     }
     let kept = kept_path(path)?;
     match Place::File(kept.clone()).document() {

@@ -32,6 +32,34 @@ fn two_different_passwords_store_nothing() {
     sandbox.credb(["get", "a"]).run().fails(3);
 }
 
+/// The terminal drops what was typed, and not read, when Ctrl-C comes: also a line that the program
+/// was told of already. It must not wait for that line.
+#[test]
+fn ctrl_c_right_after_return_is_not_lost() {
+    let sandbox = Sandbox::with_vault();
+    for _ in 0..200 {
+        let mut terminal = Terminal::start(&sandbox.credb(["set", "a"]));
+        terminal.expect("assword").expect(": ").type_text("hunter2\r");
+        terminal.expect(": ").type_text("hunter3\r").interrupt();
+        terminal.ends(130);
+    }
+}
+
+/// A shell that is given the terminal turns its echo on, and bash leaves it so.
+#[test]
+fn a_prompt_that_was_stopped_asks_again_without_echo() {
+    let sandbox = Sandbox::with_vault();
+    let mut terminal = Terminal::start(&sandbox.shell("exec bash --norc --noprofile -i"));
+    terminal.type_text("credb set a\r").expect("credential \"a\": ");
+    terminal.type_text("half\u{1a}").expect("Stopped");
+    terminal.type_text("fg\r").expect("credb set a").expect("credential \"a\": ");
+    terminal.type_text("hunter2\r").expect("Once more: ").type_text("hunter2\r").expect("added");
+    terminal.type_text("exit\r");
+    let screen = terminal.ends(0);
+    assert!(!screen.contains("hunter") && !screen.contains("half"), "{screen}");
+    assert_eq!(sandbox.password("a"), "hunter2");
+}
+
 #[test]
 fn replacing_a_password_says_which_version_it_replaces() {
     let sandbox = Sandbox::with_ids(&["a"]);

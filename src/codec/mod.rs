@@ -7,6 +7,7 @@
 mod history;
 mod row;
 
+use bincode::enc::write::SizeWriter;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -54,7 +55,16 @@ pub(crate) fn encode<T: Serialize>(
     table: Binding,
     value: &T,
 ) -> Zeroizing<Vec<u8>> {
-    pad(&encode_plain(&Bound { vault: *vault, table: table as u8, value }))
+    let value = Bound { vault: *vault, table: table as u8, value };
+    let body = plain_length(&value);
+    #[expect(clippy::expect_used, reason = "limits of credentials keep bodies far below 4 GiB")]
+    let length = u32::try_from(body).expect("a body of bounded length");
+    let padded = padded_length(body + 4);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(padded));
+    bytes.extend_from_slice(&length.to_be_bytes());
+    append_plain(&mut bytes, &value);
+    bytes.resize(padded, 0);
+    bytes
 }
 
 /// The value of an opened plaintext.
@@ -80,13 +90,25 @@ pub(crate) fn decode<T: DeserializeOwned>(
 
 /// A format byte and the value, unpadded and bound to nothing: for rows that are not sealed.
 pub(crate) fn encode_plain<T: Serialize>(value: &T) -> Zeroizing<Vec<u8>> {
-    // Room for most values at once: a buffer that grows leaves copies of secrets behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(4_096));
-    bytes.push(FORMAT);
-    #[expect(clippy::expect_used, reason = "writing to memory fails for no value of ours")]
-    bincode::serde::encode_into_std_write(value, &mut *bytes, bincode::config::legacy())
-        .expect("a value that can be encoded");
+    let mut bytes = Zeroizing::new(Vec::with_capacity(plain_length(value)));
+    append_plain(&mut bytes, value);
     bytes
+}
+
+/// The bytes that [`append_plain`] adds: a buffer that has to grow leaves copies of secrets behind.
+fn plain_length<T: Serialize>(value: &T) -> usize {
+    let mut size = SizeWriter::default();
+    let written = bincode::serde::encode_into_writer(value, &mut size, bincode::config::legacy());
+    #[expect(clippy::expect_used, reason = "counting bytes fails for no value of ours")]
+    written.expect("a value that can be encoded");
+    1 + size.bytes_written
+}
+
+fn append_plain<T: Serialize>(bytes: &mut Vec<u8>, value: &T) {
+    bytes.push(FORMAT);
+    let written = bincode::serde::encode_into_std_write(value, bytes, bincode::config::legacy());
+    #[expect(clippy::expect_used, reason = "writing to memory fails for no value of ours")]
+    written.expect("a value that can be encoded");
 }
 
 /// The value of [`encode_plain`]'s bytes.
@@ -105,17 +127,6 @@ pub(crate) fn decode_plain<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Malfo
         Ok(_) => Err("bytes follow its value"),
         Err(_) => Err("its layout is malformed"),
     }
-}
-
-fn pad(body: &[u8]) -> Zeroizing<Vec<u8>> {
-    #[expect(clippy::expect_used, reason = "limits of credentials keep bodies far below 4 GiB")]
-    let length = u32::try_from(body.len()).expect("a body of bounded length");
-    let padded = padded_length(body.len() + 4);
-    let mut bytes = Zeroizing::new(Vec::with_capacity(padded));
-    bytes.extend_from_slice(&length.to_be_bytes());
-    bytes.extend_from_slice(body);
-    bytes.resize(padded, 0);
-    bytes
 }
 
 fn unpad(plaintext: &[u8]) -> Result<&[u8], Malformed> {
@@ -167,7 +178,7 @@ mod tests {
     fn what_is_encoded_comes_back() {
         let value = ("text".to_owned(), vec![1_u64, 2]);
         let bytes = encode(&VAULT, Binding::Records, &value);
-        assert_eq!(bytes.len(), 256);
+        assert_eq!((bytes.len(), bytes.capacity()), (256, 256), "it never had to grow");
         assert_eq!(decode::<(String, Vec<u64>)>(&VAULT, Binding::Records, &bytes), Ok(value));
     }
 

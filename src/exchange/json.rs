@@ -10,6 +10,7 @@ mod tests;
 
 use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 use data_encoding::BASE64;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::credential::{Change, Credential, CredentialId, Earlier, Metadata, Replacement};
@@ -80,13 +81,29 @@ pub fn earlier(earlier: &Earlier, secrets: Secrets) -> Value {
 /// What a change did.
 #[must_use]
 pub fn change(change: &Change) -> Value {
-    json!({
-        "id": change.id.as_str(),
-        "version": change.version,
-        "created": change.created,
-        "changed": change.changed,
-        "updated_at": time(change.updated_at),
-    })
+    json!(ChangeMembers::of(change))
+}
+
+/// The members of [`change`], for those who write many of them.
+#[derive(Serialize)]
+pub(super) struct ChangeMembers<'a> {
+    id: &'a str,
+    version: u64,
+    created: bool,
+    changed: bool,
+    updated_at: String,
+}
+
+impl<'a> ChangeMembers<'a> {
+    pub(super) fn of(change: &'a Change) -> Self {
+        Self {
+            id: change.id.as_str(),
+            version: change.version,
+            created: change.created,
+            changed: change.changed,
+            updated_at: time(change.updated_at),
+        }
+    }
 }
 
 /// What a change did that took a credential from one id to another.

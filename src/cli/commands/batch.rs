@@ -9,7 +9,7 @@ use std::path::Path;
 
 use credb::exchange::batch::Operation;
 use credb::{Error, Vault};
-use serde_json::{Value, json};
+use serde_json::json;
 use zeroize::Zeroizing;
 
 use self::feed::{Entry, Feed};
@@ -159,10 +159,10 @@ fn together(
 
 fn results(
     operations: &[&Operation],
-    mut apply: impl FnMut(&Operation) -> credb::Result<Value>,
+    mut apply: impl FnMut(&Operation) -> credb::Result<String>,
 ) -> credb::Result<Vec<credb::Result<Text>>> {
     let result = |operation: &&Operation| match apply(operation) {
-        Ok(answer) => Ok(Ok(Text::new(answer.to_string()))),
+        Ok(answer) => Ok(Ok(Text::new(answer))),
         Err(error) if is_refusal(&error) => Ok(Err(error)),
         Err(error) => Err(error),
     };

@@ -1,15 +1,17 @@
 //! Operations done, and their answers in JSON.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Operation;
 use crate::credential::{Credential, CredentialId, Metadata};
 use crate::error::{Error, Result};
-use crate::exchange::json::{self, Secrets};
+use crate::exchange::json::{self, ChangeMembers, Secrets};
 use crate::vault::{Query, Snapshot, Transaction};
 
 impl Operation {
-    /// Does it in a transaction. The answer has `"ok":true` and, of a change, what
+    /// Does it in a transaction. The answer is a JSON object in one line, which may hold secrets in
+    /// clear and is not wiped. It has `"ok":true` and, of a change, what
     /// [`change`](json::change) says; `credential` with its secrets and its `version`; or
     /// `credentials` without secrets.
     ///
@@ -18,10 +20,10 @@ impl Operation {
     /// Those of the [`Transaction`]'s own operations. Where the operation is refused (it is
     /// [`Error::NotFound`], [`Error::AlreadyExists`], [`Error::VersionMismatch`] or
     /// [`Error::Invalid`]) the transaction is as it was.
-    pub fn apply(&self, transaction: &mut Transaction<'_>) -> Result<Value> {
+    pub fn apply(&self, transaction: &mut Transaction<'_>) -> Result<String> {
         Ok(match self {
             Self::Set { id, edit, condition } => {
-                done(json::change(&transaction.set_if(id, edit, *condition)?))
+                done(ChangeMembers::of(&transaction.set_if(id, edit, *condition)?))
             }
             Self::Remove { id, condition } => {
                 // The last version, which the tombstone keeps.
@@ -43,11 +45,11 @@ impl Operation {
     ///
     /// [`Error::Invalid`] if it does not only read; [`Error::NotFound`], [`Error::Corrupt`] and
     /// [`Error::Io`].
-    pub fn look_up(&self, snapshot: &Snapshot<'_>) -> Result<Value> {
+    pub fn look_up(&self, snapshot: &Snapshot<'_>) -> Result<String> {
         self.answer(snapshot)
     }
 
-    fn answer(&self, rows: &impl Rows) -> Result<Value> {
+    fn answer(&self, rows: &impl Rows) -> Result<String> {
         match self {
             Self::Get { id } => {
                 let found = rows.credential(id)?;
@@ -92,9 +94,15 @@ impl Rows for Snapshot<'_> {
 }
 
 /// An answer that says so first.
-fn done(mut members: Value) -> Value {
-    if let Value::Object(members) = &mut members {
-        members.shift_insert(0, "ok".to_owned(), Value::Bool(true));
-    }
-    members
+#[derive(Serialize)]
+struct Done<T> {
+    ok: bool,
+    #[serde(flatten)]
+    members: T,
+}
+
+fn done(members: impl Serialize) -> String {
+    let answer = serde_json::to_string(&Done { ok: true, members });
+    #[expect(clippy::expect_used, reason = "an object whose keys are texts")]
+    answer.expect("an answer that can be written")
 }

@@ -29,7 +29,7 @@ use self::patience::Budget;
 pub(crate) use self::patience::Patience;
 pub use self::redb::inside_store_call;
 use self::redb::{Engine, OpenFailure};
-pub(crate) use self::rows::{ReadRows, Table, Verdict, Visit, VisitWhile, WriteRows};
+pub(crate) use self::rows::{Later, ReadRows, Table, Verdict, Visit, VisitWhile, WriteRows};
 use crate::error::{Error, Result};
 
 /// The most times a file is repaired in one call: other processes may be killed in between, and

@@ -1,6 +1,7 @@
 //! What a vault reads and changes through a transaction: tables of opaque rows.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use crate::error::Result;
 
@@ -87,10 +88,24 @@ pub(crate) trait ReadRows {
     }
 }
 
+/// Values that are made when they are needed first, or before that by another thread.
+pub(crate) trait Later: Send + Sync {
+    /// The value of the row in this table.
+    fn value(&self, table: Table) -> &[u8];
+
+    /// About how many bytes of memory a value takes, made or not.
+    fn size(&self) -> usize;
+}
+
 /// Changes rows; reads see the changes made so far.
 pub(crate) trait WriteRows: ReadRows {
     /// Adds or replaces a row. [`Error::Corrupt`] if a page on the way to it is damaged.
     fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<()>;
+
+    /// As [`Self::put`], of a value that need not be there yet.
+    fn put_later(&mut self, table: Table, key: &[u8], value: Arc<dyn Later>) -> Result<()> {
+        self.put(table, key, value.value(table))
+    }
 
     /// Removes a row, if it is there. [`Error::Corrupt`] if a page on the way to it is damaged.
     fn delete(&mut self, table: Table, key: &[u8]) -> Result<()>;

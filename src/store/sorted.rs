@@ -7,9 +7,12 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Range;
 use std::iter::Peekable;
-use std::ops::ControlFlow;
+use std::ops::{Bound, ControlFlow};
+use std::sync::Arc;
 
-use super::{ReadRows, Table, VisitWhile, WriteRows};
+use smallvec::SmallVec;
+
+use super::{Later, ReadRows, Table, VisitWhile, WriteRows};
 use crate::error::Result;
 
 /// The most bytes that are held back: enough for a batch of 100,000 small credentials.
@@ -18,13 +21,39 @@ const MOST_HELD: usize = 128 * 1_048_576;
 /// What a row that is held back takes beside its bytes, about.
 const EACH: usize = 128;
 
-/// A row's new value, or none.
-type Change = Option<Vec<u8>>;
+/// A row's key, in one piece with its neighbours: those of epochs have at most 28 bytes.
+type Key = SmallVec<[u8; 28]>;
+
+/// What becomes of a row.
+enum Change {
+    Removed,
+    Value(Vec<u8>),
+    Later(Arc<dyn Later>),
+}
+
+impl Change {
+    /// The row's new value, or none.
+    fn value(&self, table: Table) -> Option<&[u8]> {
+        match self {
+            Self::Removed => None,
+            Self::Value(value) => Some(value),
+            Self::Later(later) => Some(later.value(table)),
+        }
+    }
+
+    fn size(&self) -> usize {
+        match self {
+            Self::Removed => 0,
+            Self::Value(value) => value.len(),
+            Self::Later(later) => later.size(),
+        }
+    }
+}
 
 /// Changes that are not made yet, in front of the rows they change.
 pub(super) struct Sorted<'a> {
     rows: &'a mut dyn WriteRows,
-    held: BTreeMap<Table, BTreeMap<Vec<u8>, Change>>,
+    held: BTreeMap<Table, BTreeMap<Key, Change>>,
     bytes: usize,
     most: usize,
 }
@@ -43,8 +72,8 @@ impl<'a> Sorted<'a> {
         self.bytes = 0;
         for (table, changes) in std::mem::take(&mut self.held) {
             for (key, change) in changes {
-                match change {
-                    Some(value) => self.rows.put(table, &key, &value)?,
+                match change.value(table) {
+                    Some(value) => self.rows.put(table, &key, value)?,
                     None => self.rows.delete(table, &key)?,
                 }
             }
@@ -53,10 +82,11 @@ impl<'a> Sorted<'a> {
     }
 
     fn change(&mut self, table: Table, key: &[u8], change: Change) -> Result<()> {
-        let length = |change: &Change| change.as_ref().map_or(0, Vec::len);
-        self.bytes += key.len() + length(&change) + EACH;
-        if let Some(former) = self.held.entry(table).or_default().insert(key.to_vec(), change) {
-            self.bytes -= key.len() + length(&former) + EACH;
+        self.bytes += key.len() + change.size() + EACH;
+        if let Some(former) =
+            self.held.entry(table).or_default().insert(Key::from_slice(key), change)
+        {
+            self.bytes -= key.len() + former.size() + EACH;
         }
         if self.bytes > self.most { self.settle() } else { Ok(()) }
     }
@@ -69,7 +99,7 @@ impl<'a> Sorted<'a> {
 impl ReadRows for Sorted<'_> {
     fn row(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>> {
         match self.held(table, key) {
-            Some(change) => Ok(change.clone()),
+            Some(change) => Ok(change.value(table).map(<[u8]>::to_vec)),
             None => self.rows.row(table, key),
         }
     }
@@ -82,16 +112,17 @@ impl ReadRows for Sorted<'_> {
         let Some(held) = self.held.get(&table) else {
             return self.rows.rows_while(table, prefix, visit);
         };
-        let mut held = held.range(prefix.to_vec()..).peekable();
+        let mut held =
+            held.range::<[u8], _>((Bound::Included(prefix), Bound::Unbounded)).peekable();
         let mut flow = ControlFlow::Continue(());
         self.rows.rows_while(table, prefix, &mut |key, value| {
-            flow = before(&mut held, key, visit)?;
+            flow = before(&mut held, (table, key), visit)?;
             if flow.is_continue() {
-                flow = match held.next_if(|(own, _)| *own == key) {
-                    Some((_, Some(changed))) => visit(key, changed)?,
-                    Some((_, None)) => ControlFlow::Continue(()),
-                    None => visit(key, value)?,
-                };
+                let changed = held.next_if(|(own, _)| own.as_slice() == key);
+                let value = changed.map_or(Some(value), |(_, change)| change.value(table));
+                if let Some(value) = value {
+                    flow = visit(key, value)?;
+                }
             }
             Ok(flow)
         })?;
@@ -99,7 +130,7 @@ impl ReadRows for Sorted<'_> {
             if flow.is_break() {
                 break;
             }
-            if let Some(value) = change {
+            if let Some(value) = change.value(table) {
                 flow = visit(key, value)?;
             }
         }
@@ -109,12 +140,12 @@ impl ReadRows for Sorted<'_> {
 
 /// Visits the rows that are held back and come before `key`.
 fn before(
-    held: &mut Peekable<Range<'_, Vec<u8>, Change>>,
-    key: &[u8],
+    held: &mut Peekable<Range<'_, Key, Change>>,
+    (table, key): (Table, &[u8]),
     visit: VisitWhile<'_>,
 ) -> Result<ControlFlow<()>> {
     while let Some((own, change)) = held.next_if(|(own, _)| own.as_slice() < key) {
-        if let Some(value) = change
+        if let Some(value) = change.value(table)
             && visit(own, value)?.is_break()
         {
             return Ok(ControlFlow::Break(()));
@@ -125,11 +156,15 @@ fn before(
 
 impl WriteRows for Sorted<'_> {
     fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<()> {
-        self.change(table, key, Some(value.to_vec()))
+        self.change(table, key, Change::Value(value.to_vec()))
+    }
+
+    fn put_later(&mut self, table: Table, key: &[u8], value: Arc<dyn Later>) -> Result<()> {
+        self.change(table, key, Change::Later(value))
     }
 
     fn delete(&mut self, table: Table, key: &[u8]) -> Result<()> {
-        self.change(table, key, None)
+        self.change(table, key, Change::Removed)
     }
 }
 
@@ -180,9 +215,23 @@ mod tests {
         }
     }
 
+    /// A value that is there already.
+    struct Made(Vec<u8>);
+
+    impl Later for Made {
+        fn value(&self, _: Table) -> &[u8] {
+            &self.0
+        }
+
+        fn size(&self) -> usize {
+            self.0.len()
+        }
+    }
+
     #[derive(Debug, Clone)]
     enum Step {
         Put(Table, Vec<u8>, Vec<u8>),
+        PutLater(Table, Vec<u8>, Vec<u8>),
         Delete(Table, Vec<u8>),
         Row(Table, Vec<u8>),
         Rows(Table, Vec<u8>, usize),
@@ -194,6 +243,8 @@ mod tests {
         prop_oneof![
             4 => (table(), key(), prop::collection::vec(any::<u8>(), 0..4))
                 .prop_map(|(table, key, value)| Step::Put(table, key, value)),
+            2 => (table(), key(), prop::collection::vec(any::<u8>(), 0..4))
+                .prop_map(|(table, key, value)| Step::PutLater(table, key, value)),
             2 => (table(), key()).prop_map(|(table, key)| Step::Delete(table, key)),
             1 => (table(), key()).prop_map(|(table, key)| Step::Row(table, key)),
             2 => (table(), key(), 1..9_usize)
@@ -240,6 +291,10 @@ mod tests {
                     Step::Put(table, key, value) => {
                         done.put(table, &key, &value).unwrap();
                         sorted.put(table, &key, &value).unwrap();
+                    }
+                    Step::PutLater(table, key, value) => {
+                        done.put(table, &key, &value).unwrap();
+                        sorted.put_later(table, &key, Arc::new(Made(value))).unwrap();
                     }
                     Step::Delete(table, key) => {
                         done.delete(table, &key).unwrap();

@@ -101,21 +101,32 @@ impl Epochs {
     ///
     /// [`Error::Corrupt`], also if it is in both epochs, and [`Error::Io`].
     pub(super) fn home(&self, rows: &dyn ReadRows, id: &CredentialId) -> Result<Option<Home<'_>>> {
+        self.home_beside(rows, id, self.current.row_key(id))
+    }
+
+    /// The same, where the key of its record in the current epoch is known.
+    pub(super) fn home_beside(
+        &self,
+        rows: &dyn ReadRows,
+        id: &CredentialId,
+        current: RowKey,
+    ) -> Result<Option<Home<'_>>> {
+        let older = self.older.as_ref().map(|epoch| (epoch, epoch.row_key(id)));
+        let places = || std::iter::once((&self.current, current)).chain(older);
         let mut home = None;
-        let keys: Vec<RowKey> = self.all().map(|epoch| epoch.row_key(id)).collect();
-        for (epoch, key) in self.all().zip(&keys) {
-            let Some(stored) = rows.row(Table::Records, key)? else { continue };
+        for (epoch, key) in places() {
+            let Some(stored) = rows.row(Table::Records, &key)? else { continue };
             if home.is_some() {
                 return Err(damaged(id, "it has records in two epochs"));
             }
-            home = Some(Home { epoch, key: *key, stored });
+            home = Some(Home { epoch, key, stored });
         }
         if home.is_none() {
-            for key in &keys {
-                if rows.row(Table::Index, key)?.is_some() {
+            for (_, key) in places() {
+                if rows.row(Table::Index, &key)?.is_some() {
                     return Err(damaged(id, "its record is missing"));
                 }
-                rows.check_way(Table::Records, key)?;
+                rows.check_way(Table::Records, &key)?;
             }
         }
         Ok(home)

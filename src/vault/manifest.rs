@@ -158,25 +158,46 @@ impl Manifest {
         key: &[u8],
         (old, new): (Option<&[u8]>, Option<&[u8]>),
     ) -> Result<()> {
-        let mut total = self.total(epoch.epoch(), table);
+        if old.is_some() && self.total(epoch.epoch(), table).rows == 0 {
+            let reason = "it counts fewer rows than there are";
+            return Err(Error::corrupt("the manifest row", reason));
+        }
         let mac = |stored| epoch.row_mac(table.name(), key, stored);
-        if let Some(stored) = old {
-            total.rows = total.rows.checked_sub(1).ok_or_else(|| {
-                Error::corrupt("the manifest row", "it counts fewer rows than there are")
-            })?;
-            total.sum.subtract(&mac(stored));
-        }
-        if let Some(stored) = new {
-            total.rows += 1;
-            total.sum.add(&mac(stored));
-        }
-        let place = (epoch.epoch(), table as u8);
-        self.wire.totals.retain(|(epoch, table, _)| (*epoch, *table) != place);
-        if total != Total::default() {
-            self.wire.totals.push((place.0, place.1, total));
-            self.wire.totals.sort_unstable_by_key(|(epoch, table, _)| (*epoch, *table));
-        }
+        self.change(epoch.epoch(), table, |total| {
+            if let Some(stored) = old {
+                total.rows -= 1;
+                total.sum.subtract(&mac(stored));
+            }
+            if let Some(stored) = new {
+                total.rows += 1;
+                total.sum.add(&mac(stored));
+            }
+        });
         Ok(())
+    }
+
+    /// Counts a new row whose MAC is still to be made; [`Self::sum_up`] completes it.
+    pub(crate) fn count(&mut self, epoch: u32, table: Table) {
+        self.change(epoch, table, |total| total.rows += 1);
+    }
+
+    /// Adds the MAC of a row that was counted.
+    pub(crate) fn sum_up(&mut self, epoch: u32, table: Table, mac: &[u8; 32]) {
+        self.change(epoch, table, |total| total.sum.add(mac));
+    }
+
+    fn change(&mut self, epoch: u32, table: Table, change: impl FnOnce(&mut Total)) {
+        let totals = &mut self.wire.totals;
+        let place = (epoch, table as u8);
+        let found = totals.binary_search_by_key(&place, |(epoch, table, _)| (*epoch, *table));
+        let mut total = found.map_or_else(|_| Total::default(), |at| totals[at].2);
+        change(&mut total);
+        match found {
+            Ok(at) if total == Total::default() => drop(totals.remove(at)),
+            Ok(at) => totals[at].2 = total,
+            Err(_) if total == Total::default() => {}
+            Err(at) => totals.insert(at, (epoch, table as u8, total)),
+        }
     }
 
     /// Whether the tables without an epoch are as they were when last taken in.

@@ -21,6 +21,7 @@ mod rename;
 mod restore;
 mod rotate;
 mod salvage;
+mod sealing;
 mod session;
 mod settings;
 mod slots;

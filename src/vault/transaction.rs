@@ -10,26 +10,28 @@ use super::header::{self, Intent};
 use super::list::{self, Query};
 use super::manifest::Manifest;
 use super::mover::Mover;
+use super::sealing::{self, NewRows, Sealing};
 use super::settings::Settings;
 use super::snapshot::{damaged, open_record};
 use super::unlocked::{StateKeys, Unlocked};
-use crate::codec::{IndexRow, RecordRow, RecordState};
+use crate::codec::{RecordRow, RecordState};
 use crate::credential::{
     Change, Condition, Credential, CredentialId, Edit, Metadata, Replacement, same_content,
 };
 use crate::error::{Error, Result};
 use crate::keys::{EpochKeys, RowKey};
-use crate::seal::random;
 use crate::store::{ReadRows, Table, WriteRows};
 
 /// Several changes that happen together or not at all. Reads see the changes made so far.
 pub struct Transaction<'a> {
     rows: &'a mut dyn WriteRows,
     keys: Arc<StateKeys>,
+    /// Its counts are right at any time, its sums without those that `sealing` still has.
     manifest: Manifest,
     now: DateTime<Utc>,
     /// How many earlier versions are kept, once it was read.
     history_limit: Option<usize>,
+    sealing: Sealing,
     changed: bool,
 }
 
@@ -44,7 +46,8 @@ impl<'a> Transaction<'a> {
         let keys = keys.at(rows)?;
         let manifest = Manifest::read(rows, keys.vault_key())?;
         keys.epochs().check(&manifest)?;
-        Ok(Self { rows, keys, manifest, now, history_limit: None, changed: false })
+        let (history_limit, sealing) = (None, Sealing::default());
+        Ok(Self { rows, keys, manifest, now, history_limit, sealing, changed: false })
     }
 
     /// The credential of this id, if there is one.
@@ -91,10 +94,10 @@ impl<'a> Transaction<'a> {
         edit: &Edit,
         condition: Condition,
     ) -> Result<Change> {
-        let before = self.record(id)?;
-        let is_unheard_of = before.is_none();
+        let key = self.epoch().row_key(id);
+        let before = self.record_beside(id, key)?;
         let (last_version, uid) =
-            before.as_ref().map_or_else(|| (0, *random()), |row| (row.version, row.uid));
+            before.as_ref().map_or((0, None), |row| (row.version, Some(row.uid)));
         let stored = match before.map(|row| row.state) {
             Some(RecordState::Live(credential)) => Some(*credential),
             _ => None,
@@ -105,14 +108,14 @@ impl<'a> Transaction<'a> {
             return Ok(change(stored, false, false));
         }
         let change = change(&credential, stored.is_none(), true);
+        let Some(uid) = uid else {
+            self.add(key, credential)?;
+            return Ok(change);
+        };
         if let Some(stored) = stored {
             self.keep(uid, stored, Replacement::Updated)?;
         }
-        if is_unheard_of {
-            self.add(uid, credential)?;
-        } else {
-            self.put(uid, credential)?;
-        }
+        self.put(uid, credential)?;
         Ok(change)
     }
 
@@ -134,6 +137,7 @@ impl<'a> Transaction<'a> {
     /// Completes the transaction; whether there is anything to commit.
     pub(super) fn finish(mut self) -> Result<bool> {
         if self.changed {
+            self.sealing.sum_up(&mut self.manifest);
             self.manifest.write(self.rows, self.keys.vault_key(), self.now)?;
         }
         Ok(self.changed)
@@ -163,37 +167,23 @@ impl<'a> Transaction<'a> {
 
     pub(super) fn put(&mut self, uid: [u8; 16], credential: Credential) -> Result<()> {
         self.bring(&credential.metadata.id)?;
-        let (key, tokens) = self.sealed_rows(uid, credential);
-        for (table, token) in tokens {
+        let key = self.epoch().row_key(&credential.metadata.id);
+        for (table, token) in sealing::seal(&self.keys, uid, credential) {
             self.replace(table, &key, Some(&token))?;
         }
         Ok(())
     }
 
-    /// As [`Self::put`], of an id that has no rows, as [`Self::record`] has found.
-    fn add(&mut self, uid: [u8; 16], credential: Credential) -> Result<()> {
-        let (key, tokens) = self.sealed_rows(uid, credential);
-        for (table, token) in tokens {
-            self.exchange(table, &key, (None, Some(&token)))?;
+    /// As [`Self::put`], of an id that has no rows, as [`Self::record`] has found, and the key
+    /// that they get. They are sealed later.
+    fn add(&mut self, key: RowKey, credential: Credential) -> Result<()> {
+        let rows = Arc::new(NewRows::new(&self.keys, key, credential));
+        self.changed = true;
+        for table in [Table::Records, Table::Index] {
+            self.rows.put_later(table, &key, Arc::<NewRows>::clone(&rows))?;
         }
+        self.sealing.add(rows, &mut self.manifest);
         Ok(())
-    }
-
-    /// Record and row of the index in the current epoch, and the key of both.
-    fn sealed_rows(
-        &self,
-        uid: [u8; 16],
-        credential: Credential,
-    ) -> (RowKey, [(Table, Vec<u8>); 2]) {
-        let metadata = credential.metadata.clone();
-        let (id, version) = (metadata.id.clone(), metadata.version);
-        let key = self.epoch().row_key(&id);
-        let index = IndexRow { uid, metadata };
-        let state = RecordState::Live(Box::new(credential));
-        let record = RecordRow { id, uid, version, state };
-        let record = self.epoch().records.seal(&record.encode(self.vault()));
-        let index = self.epoch().index.seal(&index.encode(self.vault()));
-        (key, [(Table::Records, record), (Table::Index, index)])
     }
 
     /// Moves a credential's rows to the current epoch, if they are still in the older one. Comes
@@ -225,8 +215,15 @@ impl<'a> Transaction<'a> {
     }
 
     pub(super) fn record(&self, id: &CredentialId) -> Result<Option<RecordRow>> {
+        self.record_beside(id, self.epoch().row_key(id))
+    }
+
+    /// The same, where the key of its row in the current epoch is known.
+    fn record_beside(&self, id: &CredentialId, current: RowKey) -> Result<Option<RecordRow>> {
         let rows: &dyn ReadRows = self.rows;
-        let Some(home) = self.keys.epochs().home(rows, id)? else { return Ok(None) };
+        let Some(home) = self.keys.epochs().home_beside(rows, id, current)? else {
+            return Ok(None);
+        };
         let row = open_record(self.vault(), id, &home)?;
         // Changing one of two that disagree would leave a row that nobody finds, or two.
         let is_listed = rows.row(Table::Index, &home.key)?.is_some();

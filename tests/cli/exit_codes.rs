@@ -49,6 +49,10 @@ fn a_wrong_command_line_is_2_usage() {
         vec!["copy", "a"],
         vec!["copy", "a", "--to", ""],
         vec!["key", "no-such-command"],
+        vec!["key", "rebind", "x"],
+        vec!["key", "trust", "x"],
+        vec!["unlock", "--for", "soon"],
+        vec!["lock", "x"],
     ] {
         sandbox.credb(&arguments).run().code(2).stdout("");
         sandbox.credb(["--json"]).args(&arguments).run().fails_json(2, "usage");
@@ -85,6 +89,10 @@ fn what_is_not_there_is_3_not_found() {
         vec!["--vault", "other", "get", "a"],
         vec!["--vault", "other", "list"],
         vec!["--vault", "other", "info"],
+        vec!["--vault", "other", "unlock"],
+        vec!["--vault", "other", "lock"],
+        vec!["--vault", "other", "key", "rebind"],
+        vec!["--vault", "other", "key", "trust"],
     ] {
         sandbox.credb(&arguments).run().fails(3);
         sandbox.credb(&arguments).args(["--json"]).run().fails_json(3, "not_found");

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::{Sandbox, Terminal};
+use crate::support::{Identity, Sandbox, Terminal};
 
 /// A vault that only a passphrase opens, with the credential `a`, unlocked for this time; nothing
 /// where the kernel has no keyring for us, which is said.
@@ -70,6 +70,25 @@ fn it_holds_in_every_session_of_the_user() {
     sandbox.credb(["get", "a", "--field", "password"]).run().ok().stdout("pw\n");
     sandbox.credb(["lock"]).run().ok();
     elsewhere("get a").fails(5);
+}
+
+/// The kernel keeps the key for its user alone: whoever else has the file has to know a key.
+#[test]
+fn another_user_does_not_find_it() {
+    let Some((sandbox, _)) = unlocked("10m") else { return };
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let Some(other) = Identity::known_user() else { return };
+    let theirs = Sandbox::new();
+    other.owns(&theirs);
+    let copy = theirs.file("copy.redb", sandbox.vault_bytes());
+    theirs.set_mode("copy.redb", 0o666);
+    let get = ["--vault", &copy, "get", "a", "--field", "password"];
+    sandbox.credb(get).run().ok().stdout("pw\n");
+    theirs.credb(get).identity(&other).run().fails(5).stderr_lacks("damaged");
+    sandbox.credb(["lock"]).run().ok();
+    sandbox.credb(get).run().fails(5);
 }
 
 #[test]

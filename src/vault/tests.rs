@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::keys::NewKey;
 use crate::store::Table;
 
-fn vault() -> (tempfile::TempDir, Vault) {
+pub(super) fn vault() -> (tempfile::TempDir, Vault) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("v.redb");
     let key = NewKey::Hostname("host-a".to_owned());

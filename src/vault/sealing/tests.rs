@@ -2,19 +2,11 @@
 
 use crate::credential::{Condition, CredentialId, Edit};
 use crate::error::{Error, Result};
-use crate::keys::NewKey;
-use crate::vault::{Options, Overwrite, Query, Transaction, Vault};
+use crate::vault::tests::vault;
+use crate::vault::{Overwrite, Query, Transaction, Vault};
 
 /// Many groups, so that the helper is at work while the transaction goes on.
 const MANY: usize = 20 * super::GROUP + 7;
-
-fn vault() -> (tempfile::TempDir, Vault) {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("v.redb");
-    let key = NewKey::Hostname("host-a".to_owned());
-    let vault = Vault::create(&path, &Options::new(), &key).unwrap();
-    (dir, vault)
-}
 
 fn id(number: usize) -> CredentialId {
     CredentialId::new(format!("id{number:05}")).unwrap()

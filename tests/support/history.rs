@@ -4,7 +4,9 @@
 //! The events are gone through in their order. At each return, the calls that were open may have
 //! taken effect in any order up to the one that returns; all states that this can lead to are kept
 //! (Lowe, "Testing for linearizability", 2017: just-in-time linearization). Where none is left, the
-//! history is impossible. A call whose process was killed took effect before it died, or never.
+//! history is impossible. A call whose process was killed takes effect until the next write to the
+//! id that began after that has ended, or never: a commit that was killed before it was flushed is
+//! served to nobody until the engine's next writer finds it and goes on from it.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
@@ -88,10 +90,16 @@ pub(crate) fn check(events: &[Event]) -> Result<(), Box<Impossible>> {
         .collect();
     let mut calls = Calls { open: BTreeMap::new(), answers, asked: asked_for(events) };
     let mut configs: HashSet<Config> = HashSet::from([Config::default()]);
+    // Where calls began, and where those ended that nobody knows the end of.
+    let (mut begun, mut lingering) = (BTreeMap::new(), Vec::new());
     for (position, event) in events.iter().enumerate() {
         match event {
             Event::Begin(number, call) => {
                 calls.open.insert(*number, call);
+                begun.insert(*number, position);
+            }
+            Event::End(number, None) if calls.open.get(number).is_some_and(|one| one.writes()) => {
+                lingering.push((*number, position));
             }
             Event::End(number, answer) => {
                 let before: Vec<Config> = configs.iter().cloned().collect();
@@ -105,6 +113,14 @@ pub(crate) fn check(events: &[Event]) -> Result<(), Box<Impossible>> {
                 if configs.is_empty() {
                     let answer = answer.clone();
                     return Err(Box::new(Impossible { position, call, answer, before }));
+                }
+                if matches!(answer, Some(Answer::Stored(_) | Answer::Done)) && call.writes() {
+                    let is_over = |(_, death): &mut (usize, usize)| begun[number] > *death;
+                    for (dead, _) in lingering.extract_if(.., is_over) {
+                        let call = calls.open.remove(&dead).cloned().unwrap_or(Call::Read);
+                        let gone = |config| self::forget(config, dead, &call, false);
+                        configs = configs.into_iter().map(gone).collect();
+                    }
                 }
             }
         }
@@ -173,6 +189,13 @@ impl Calls<'_> {
             }
         }
         reached
+    }
+}
+
+impl Call {
+    /// Whether it is a change in a transaction.
+    fn writes(&self) -> bool {
+        matches!(self, Self::Set(_) | Self::SetIf(..) | Self::Remove)
     }
 }
 
@@ -332,17 +355,24 @@ mod tests {
 
     #[test]
     fn what_a_killed_process_did_is_there_or_not_but_stays_so() {
-        let killed = |reads: [Answer; 2]| {
+        let killed = |later: &[(Call, Answer)]| {
             let mut events = vec![begin(0, set("a")), Event::End(0, None)];
-            for (number, answer) in reads.into_iter().enumerate() {
-                events.extend([begin(number + 1, Call::Read), end(number + 1, answer)]);
+            for (number, (call, answer)) in (1..).zip(later) {
+                events.extend([begin(number, call.clone()), end(number, answer.clone())]);
             }
             check(&events)
         };
-        assert!(killed([is(1, "a"), is(1, "a")]).is_ok());
-        assert!(killed([Answer::Absent, Answer::Absent]).is_ok());
-        assert!(killed([is(1, "a"), Answer::Absent]).is_err(), "it vanished");
-        assert!(killed([Answer::Absent, is(1, "a")]).is_err(), "it came after its process died");
+        let read = |answer: Answer| (Call::Read, answer);
+        let stored = |version: u64| (set("b"), Answer::Stored(version));
+        assert!(killed(&[read(is(1, "a")), read(is(1, "a"))]).is_ok());
+        assert!(killed(&[read(Answer::Absent), read(Answer::Absent)]).is_ok());
+        assert!(killed(&[read(is(1, "a")), read(Answer::Absent)]).is_err(), "it vanished");
+        assert!(killed(&[read(Answer::Absent), stored(2), read(is(2, "b"))]).is_ok());
+        assert!(killed(&[read(Answer::Absent), stored(1), read(is(1, "b"))]).is_ok());
+        let late = killed(&[stored(1), read(is(1, "b")), read(is(2, "a"))]);
+        assert!(late.is_err(), "it came after the next write");
+        let late = killed(&[stored(1), (set("c"), Answer::Stored(3))]);
+        assert!(late.is_err(), "it came after the next write");
     }
 
     #[test]

@@ -77,7 +77,7 @@ pub(super) struct Log(Vec<Value>);
 impl Log {
     pub(super) fn read(dir: &Path) -> Self {
         let text = std::fs::read_to_string(dir.join(NAME)).expect("read the log");
-        Self(text.lines().map(|line| serde_json::from_str(line).expect("a line")).collect())
+        Self(text.lines().filter_map(whole).collect())
     }
 
     /// What concerns one id.
@@ -196,6 +196,21 @@ impl Log {
             }
         }
         assert!(pairs > 0, "no pair was read");
+    }
+}
+
+/// What a line says after what a killed process began to write, which stands before it, if
+/// anything: the kernel breaks a write off at a page. What is cut off was no call yet, or no answer.
+fn whole(line: &str) -> Option<Value> {
+    line.match_indices("{\"").find_map(|(at, _)| serde_json::from_str(&line[at..]).ok())
+}
+
+#[test]
+fn a_line_that_was_broken_off_is_none() {
+    let end = r#"{"end":"p1.2","answers":{"a":["absent"]}}"#;
+    for broken in ["", "{", r#"{"begin":"p1.3","ids":["a"#, &end[..30]] {
+        assert_eq!(whole(&format!("{broken}{end}")), serde_json::from_str(end).ok(), "{broken}");
+        assert_eq!(whole(broken), None, "{broken}");
     }
 }
 

@@ -31,9 +31,24 @@ impl Sealer {
 
     /// A token over `plaintext`, decoded.
     pub(crate) fn seal(&self, plaintext: &[u8]) -> Vec<u8> {
+        let mut token = Vec::new();
+        self.seal_into(plaintext, &mut token);
+        token
+    }
+
+    /// The same, behind what is there already; its length.
+    pub(crate) fn seal_into(&self, plaintext: &[u8], out: &mut Vec<u8>) -> usize {
         let text = self.0.encrypt_at_time(plaintext, TIMESTAMP);
+        let text = text.as_bytes();
+        let start = out.len();
         #[expect(clippy::expect_used, reason = "the crate writes what it reads")]
-        BASE64URL.decode(text.as_bytes()).expect("base64 of the crate's own")
+        {
+            let most = BASE64URL.decode_len(text.len()).expect("whole base64 of the crate's own");
+            out.resize(start + most, 0);
+            let written = BASE64URL.decode_mut(text, &mut out[start..]);
+            out.truncate(start + written.expect("base64 of the crate's own"));
+        }
+        out.len() - start
     }
 
     /// The plaintext of a decoded token, or `None`: wrong key or altered.

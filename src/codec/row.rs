@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::Malformed;
+use zeroize::Zeroizing;
+
+use super::{Binding, Malformed};
 use crate::credential::{Credential, CredentialId, Metadata, Pending};
 use crate::secret::Secret;
 
@@ -94,14 +96,26 @@ impl RecordRow {
     }
 
     /// Bytes to seal.
-    pub(crate) fn encode(&self, vault: &[u8; 16]) -> zeroize::Zeroizing<Vec<u8>> {
+    pub(crate) fn encode(&self, vault: &[u8; 16]) -> Zeroizing<Vec<u8>> {
         let state = match &self.state {
             RecordState::Live(credential) => StateWire::Live(CredentialWire::of(credential)),
             RecordState::Removed { at } => StateWire::Removed(micros(*at)),
         };
         let id = Cow::Borrowed(self.id.as_str());
         let wire = RecordWire { id, uid: self.uid, version: self.version, state };
-        super::encode(vault, super::Binding::Records, &wire)
+        super::encode(vault, Binding::Records, &wire)
+    }
+
+    /// Those of the row of a credential that is there.
+    pub(crate) fn encode_live(
+        vault: &[u8; 16],
+        uid: [u8; 16],
+        credential: &Credential,
+    ) -> Zeroizing<Vec<u8>> {
+        let Metadata { id, version, .. } = &credential.metadata;
+        let state = StateWire::Live(CredentialWire::of(credential));
+        let wire = RecordWire { id: Cow::Borrowed(id.as_str()), uid, version: *version, state };
+        super::encode(vault, Binding::Records, &wire)
     }
 
     /// The row of an opened plaintext.
@@ -110,7 +124,7 @@ impl RecordRow {
     ///
     /// A reason, if the bytes are not exactly a row of this vault's `records`.
     pub(crate) fn decode(vault: &[u8; 16], plaintext: &[u8]) -> Result<Self, Malformed> {
-        let wire: RecordWire<'_> = super::decode(vault, super::Binding::Records, plaintext)?;
+        let wire: RecordWire<'_> = super::decode(vault, Binding::Records, plaintext)?;
         let id = parse_id(wire.id)?;
         let state = match wire.state {
             StateWire::Removed(at) => RecordState::Removed { at: from_micros(at)? },
@@ -124,16 +138,24 @@ impl RecordRow {
 
 impl IndexRow {
     /// Bytes to seal.
-    pub(crate) fn encode(&self, vault: &[u8; 16]) -> zeroize::Zeroizing<Vec<u8>> {
-        let metadata = &self.metadata;
+    pub(crate) fn encode(&self, vault: &[u8; 16]) -> Zeroizing<Vec<u8>> {
+        Self::encode_of(vault, self.uid, &self.metadata)
+    }
+
+    /// Those of the row that has these parts.
+    pub(crate) fn encode_of(
+        vault: &[u8; 16],
+        uid: [u8; 16],
+        metadata: &Metadata,
+    ) -> Zeroizing<Vec<u8>> {
         let wire = IndexWire {
             id: Cow::Borrowed(metadata.id.as_str()),
-            uid: self.uid,
+            uid,
             version: metadata.version,
             metadata: MetadataWire::of(metadata),
             field_names: borrowed(&metadata.field_names),
         };
-        super::encode(vault, super::Binding::Index, &wire)
+        super::encode(vault, Binding::Index, &wire)
     }
 
     /// The row of an opened plaintext.
@@ -142,7 +164,7 @@ impl IndexRow {
     ///
     /// A reason, if the bytes are not exactly a row of this vault's `index`.
     pub(crate) fn decode(vault: &[u8; 16], plaintext: &[u8]) -> Result<Self, Malformed> {
-        let wire: IndexWire<'_> = super::decode(vault, super::Binding::Index, plaintext)?;
+        let wire: IndexWire<'_> = super::decode(vault, Binding::Index, plaintext)?;
         let names = wire.field_names.into_iter().map(Cow::into_owned).collect();
         let metadata = wire.metadata.into_metadata(parse_id(wire.id)?, wire.version, names)?;
         Ok(Self { uid: wire.uid, metadata })

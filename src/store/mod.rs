@@ -3,6 +3,7 @@
 //! Knows no key and no credential. A transaction's body depends only on what it reads through
 //! the transaction and may run again, so that an engine that detects conflicts fits here too.
 
+mod ahead;
 mod draft;
 mod file;
 mod leaf;

@@ -88,12 +88,18 @@ pub(crate) trait ReadRows {
     }
 }
 
-/// Values that are made when they are needed first, or before that by another thread.
+/// Values of rows with one key, made when one is needed first, or before that by another thread.
 pub(crate) trait Later: Send + Sync {
+    /// Makes them, unless that is done; a second thread waits for the first.
+    fn make(&self);
+
+    /// Whether that is done.
+    fn is_made(&self) -> bool;
+
     /// The value of the row in this table.
     fn value(&self, table: Table) -> &[u8];
 
-    /// About how many bytes of memory a value takes, made or not.
+    /// About how many bytes of memory each takes, made or not.
     fn size(&self) -> usize;
 }
 
@@ -102,13 +108,22 @@ pub(crate) trait WriteRows: ReadRows {
     /// Adds or replaces a row. [`Error::Corrupt`] if a page on the way to it is damaged.
     fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<()>;
 
-    /// As [`Self::put`], of a value that need not be there yet.
-    fn put_later(&mut self, table: Table, key: &[u8], value: Arc<dyn Later>) -> Result<()> {
-        self.put(table, key, value.value(table))
+    /// As [`Self::put`] in each of these tables, of values that need not be there yet.
+    fn put_later(&mut self, tables: &[Table], key: &[u8], values: Arc<dyn Later>) -> Result<()> {
+        tables.iter().try_for_each(|table| self.put(*table, key, values.value(*table)))
     }
 
     /// Removes a row, if it is there. [`Error::Corrupt`] if a page on the way to it is damaged.
     fn delete(&mut self, table: Table, key: &[u8]) -> Result<()>;
+
+    /// Makes all changes that were held back so far, and with them all values that were put later.
+    ///
+    /// # Errors
+    ///
+    /// Those of the changes, after which the transaction can only be rolled back.
+    fn settle(&mut self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// What becomes of a transaction whose body succeeded.

@@ -5,18 +5,18 @@
 //! each page is visited once.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Range;
 use std::iter::Peekable;
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::ahead::Ahead;
 use super::{Later, ReadRows, Table, VisitWhile, WriteRows};
 use crate::error::Result;
 
 /// The most bytes that are held back: enough for a batch of 100,000 small credentials.
-const MOST_HELD: usize = 128 * 1_048_576;
+const MOST_HELD: usize = 256 * 1_048_576;
 
 /// What a row that is held back takes beside its bytes, about.
 const EACH: usize = 128;
@@ -48,51 +48,63 @@ impl Change {
             Self::Later(later) => later.size(),
         }
     }
+
+    fn later(&self) -> Option<&Arc<dyn Later>> {
+        match self {
+            Self::Later(later) => Some(later),
+            _ => None,
+        }
+    }
 }
 
 /// Changes that are not made yet, in front of the rows they change.
 pub(super) struct Sorted<'a> {
     rows: &'a mut dyn WriteRows,
-    held: BTreeMap<Table, BTreeMap<Key, Change>>,
+    /// All tables in one: the rows of a credential stand side by side.
+    held: BTreeMap<(Key, Table), Change>,
+    ahead: Ahead,
     bytes: usize,
     most: usize,
 }
 
 impl<'a> Sorted<'a> {
     pub(super) fn new(rows: &'a mut dyn WriteRows) -> Self {
-        Self { rows, held: BTreeMap::new(), bytes: 0, most: MOST_HELD }
+        Self { rows, held: BTreeMap::new(), ahead: Ahead::default(), bytes: 0, most: MOST_HELD }
     }
 
-    /// Makes all changes that are held back.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`WriteRows`], after which the transaction can only be rolled back.
-    pub(super) fn settle(&mut self) -> Result<()> {
-        self.bytes = 0;
-        for (table, changes) in std::mem::take(&mut self.held) {
-            for (key, change) in changes {
-                match change.value(table) {
-                    Some(value) => self.rows.put(table, &key, value)?,
-                    None => self.rows.delete(table, &key)?,
-                }
-            }
+    fn hold(&mut self, table: Table, key: &[u8], change: Change) {
+        self.bytes += key.len() + change.size() + EACH;
+        if let Some(former) = self.held.insert((Key::from_slice(key), table), change) {
+            self.bytes -= key.len() + former.size() + EACH;
         }
-        Ok(())
     }
 
     fn change(&mut self, table: Table, key: &[u8], change: Change) -> Result<()> {
-        self.bytes += key.len() + change.size() + EACH;
-        if let Some(former) =
-            self.held.entry(table).or_default().insert(Key::from_slice(key), change)
-        {
-            self.bytes -= key.len() + former.size() + EACH;
-        }
+        self.hold(table, key, change);
+        self.settle_beyond()
+    }
+
+    /// Makes all changes if too many are held back.
+    fn settle_beyond(&mut self) -> Result<()> {
         if self.bytes > self.most { self.settle() } else { Ok(()) }
     }
 
     fn held(&self, table: Table, key: &[u8]) -> Option<&Change> {
-        self.held.get(&table)?.get(key)
+        self.held.get(&(Key::from_slice(key), table))
+    }
+
+    /// The changes of a table's rows whose keys begin with `prefix`.
+    fn held_below<'s>(
+        &'s self,
+        table: Table,
+        prefix: &'s [u8],
+    ) -> impl Iterator<Item = (&'s Key, &'s Change)> {
+        let first = Bound::Included((Key::from_slice(prefix), Table::ALL[0]));
+        self.held
+            .range((first, Bound::Unbounded))
+            .take_while(move |((key, _), _)| key.starts_with(prefix))
+            .filter(move |((_, own), _)| *own == table)
+            .map(|((key, _), change)| (key, change))
     }
 }
 
@@ -109,11 +121,7 @@ impl ReadRows for Sorted<'_> {
     }
 
     fn rows_while(&self, table: Table, prefix: &[u8], visit: VisitWhile<'_>) -> Result<()> {
-        let Some(held) = self.held.get(&table) else {
-            return self.rows.rows_while(table, prefix, visit);
-        };
-        let mut held =
-            held.range::<[u8], _>((Bound::Included(prefix), Bound::Unbounded)).peekable();
+        let mut held = self.held_below(table, prefix).peekable();
         let mut flow = ControlFlow::Continue(());
         self.rows.rows_while(table, prefix, &mut |key, value| {
             flow = before(&mut held, (table, key), visit)?;
@@ -126,7 +134,7 @@ impl ReadRows for Sorted<'_> {
             }
             Ok(flow)
         })?;
-        for (key, change) in held.take_while(|(key, _)| key.starts_with(prefix)) {
+        for (key, change) in held {
             if flow.is_break() {
                 break;
             }
@@ -139,8 +147,8 @@ impl ReadRows for Sorted<'_> {
 }
 
 /// Visits the rows that are held back and come before `key`.
-fn before(
-    held: &mut Peekable<Range<'_, Key, Change>>,
+fn before<'s>(
+    held: &mut Peekable<impl Iterator<Item = (&'s Key, &'s Change)>>,
     (table, key): (Table, &[u8]),
     visit: VisitWhile<'_>,
 ) -> Result<ControlFlow<()>> {
@@ -159,12 +167,30 @@ impl WriteRows for Sorted<'_> {
         self.change(table, key, Change::Value(value.to_vec()))
     }
 
-    fn put_later(&mut self, table: Table, key: &[u8], value: Arc<dyn Later>) -> Result<()> {
-        self.change(table, key, Change::Later(value))
+    fn put_later(&mut self, tables: &[Table], key: &[u8], values: Arc<dyn Later>) -> Result<()> {
+        self.ahead.make(&values);
+        for table in tables {
+            self.hold(*table, key, Change::Later(Arc::clone(&values)));
+        }
+        self.settle_beyond()
     }
 
     fn delete(&mut self, table: Table, key: &[u8]) -> Result<()> {
         self.change(table, key, Change::Removed)
+    }
+
+    fn settle(&mut self) -> Result<()> {
+        self.bytes = 0;
+        let held = std::mem::take(&mut self.held);
+        self.ahead.follow(held.values().map(Change::later));
+        for (position, ((key, table), change)) in held.into_iter().enumerate() {
+            self.ahead.reach(position);
+            match change.value(table) {
+                Some(value) => self.rows.put(table, &key, value)?,
+                None => self.rows.delete(table, &key)?,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -219,6 +245,12 @@ mod tests {
     struct Made(Vec<u8>);
 
     impl Later for Made {
+        fn make(&self) {}
+
+        fn is_made(&self) -> bool {
+            true
+        }
+
         fn value(&self, _: Table) -> &[u8] {
             &self.0
         }
@@ -294,7 +326,7 @@ mod tests {
                     }
                     Step::PutLater(table, key, value) => {
                         done.put(table, &key, &value).unwrap();
-                        sorted.put_later(table, &key, Arc::new(Made(value))).unwrap();
+                        sorted.put_later(&[table], &key, Arc::new(Made(value))).unwrap();
                     }
                     Step::Delete(table, key) => {
                         done.delete(table, &key).unwrap();
@@ -325,9 +357,9 @@ mod tests {
         }
         sorted.delete(Table::Records, b"b").unwrap();
         sorted.settle().unwrap();
-        let expected: Vec<(Table, Vec<u8>)> = [Table::Records, Table::Index]
+        let expected: Vec<(Table, Vec<u8>)> = [b"a", b"b", b"c"]
             .into_iter()
-            .flat_map(|table| [b"a", b"b", b"c"].map(|key| (table, key.to_vec())))
+            .flat_map(|key| [Table::Records, Table::Index].map(|table| (table, key.to_vec())))
             .collect();
         assert_eq!(below.changed, expected);
     }

@@ -23,8 +23,12 @@ pub(crate) struct Sum([u64; 4]);
 impl Sum {
     /// Adds a row's MAC.
     pub(crate) fn add(&mut self, mac: &[u8; 32]) {
+        self.add_words(words(mac));
+    }
+
+    fn add_words(&mut self, words: impl Iterator<Item = u64>) {
         let mut carry = false;
-        for (own, other) in self.0.iter_mut().zip(words(mac)) {
+        for (own, other) in self.0.iter_mut().zip(words) {
             let (sum, first) = own.overflowing_add(other);
             let (sum, second) = sum.overflowing_add(u64::from(carry));
             (*own, carry) = (sum, first || second);
@@ -181,9 +185,9 @@ impl Manifest {
         self.change(epoch, table, |total| total.rows += 1);
     }
 
-    /// Adds the MAC of a row that was counted.
-    pub(crate) fn sum_up(&mut self, epoch: u32, table: Table, mac: &[u8; 32]) {
-        self.change(epoch, table, |total| total.sum.add(mac));
+    /// Adds the MACs of rows that were counted.
+    pub(crate) fn sum_up(&mut self, epoch: u32, table: Table, macs: &Sum) {
+        self.change(epoch, table, |total| total.sum.add_words(macs.0.into_iter()));
     }
 
     fn change(&mut self, epoch: u32, table: Table, change: impl FnOnce(&mut Total)) {

@@ -10,7 +10,7 @@ use super::header::{self, Intent};
 use super::list::{self, Query};
 use super::manifest::Manifest;
 use super::mover::Mover;
-use super::sealing::{self, NewRows, Sealing};
+use super::sealing::{CredentialRows, Sums, TABLES};
 use super::settings::Settings;
 use super::snapshot::{damaged, open_record};
 use super::unlocked::{StateKeys, Unlocked};
@@ -20,18 +20,21 @@ use crate::credential::{
 };
 use crate::error::{Error, Result};
 use crate::keys::{EpochKeys, RowKey};
+use crate::seal::random;
 use crate::store::{ReadRows, Table, WriteRows};
 
 /// Several changes that happen together or not at all. Reads see the changes made so far.
 pub struct Transaction<'a> {
     rows: &'a mut dyn WriteRows,
     keys: Arc<StateKeys>,
-    /// Its counts are right at any time, its sums without those that `sealing` still has.
+    /// Its counts are right at any time, its sums without `sums`.
     manifest: Manifest,
+    /// Those of so many credentials' rows, which are sealed later.
+    sums: Arc<Sums>,
+    unsummed: u64,
     now: DateTime<Utc>,
     /// How many earlier versions are kept, once it was read.
     history_limit: Option<usize>,
-    sealing: Sealing,
     changed: bool,
 }
 
@@ -46,8 +49,8 @@ impl<'a> Transaction<'a> {
         let keys = keys.at(rows)?;
         let manifest = Manifest::read(rows, keys.vault_key())?;
         keys.epochs().check(&manifest)?;
-        let (history_limit, sealing) = (None, Sealing::default());
-        Ok(Self { rows, keys, manifest, now, history_limit, sealing, changed: false })
+        let (sums, unsummed, history_limit) = (Arc::default(), 0, None);
+        Ok(Self { rows, keys, manifest, sums, unsummed, now, history_limit, changed: false })
     }
 
     /// The credential of this id, if there is one.
@@ -109,7 +112,7 @@ impl<'a> Transaction<'a> {
         }
         let change = change(&credential, stored.is_none(), true);
         let Some(uid) = uid else {
-            self.add(key, credential)?;
+            self.add((key, *random()), credential)?;
             return Ok(change);
         };
         if let Some(stored) = stored {
@@ -137,7 +140,9 @@ impl<'a> Transaction<'a> {
     /// Completes the transaction; whether there is anything to commit.
     pub(super) fn finish(mut self) -> Result<bool> {
         if self.changed {
-            self.sealing.sum_up(&mut self.manifest);
+            self.rows.settle()?;
+            let epoch = self.keys.epochs().current().epoch();
+            self.sums.sum_up(&mut self.manifest, epoch, self.unsummed);
             self.manifest.write(self.rows, self.keys.vault_key(), self.now)?;
         }
         Ok(self.changed)
@@ -168,22 +173,27 @@ impl<'a> Transaction<'a> {
     pub(super) fn put(&mut self, uid: [u8; 16], credential: Credential) -> Result<()> {
         self.bring(&credential.metadata.id)?;
         let key = self.epoch().row_key(&credential.metadata.id);
-        for (table, token) in sealing::seal(&self.keys, uid, credential) {
-            self.replace(table, &key, Some(&token))?;
+        for table in TABLES {
+            let old = self.rows.row(table, &key)?;
+            self.manifest.replace(
+                self.keys.epochs().current(),
+                table,
+                &key,
+                (old.as_deref(), None),
+            )?;
         }
-        Ok(())
+        self.add((key, uid), credential)
     }
 
-    /// As [`Self::put`], of an id that has no rows, as [`Self::record`] has found, and the key
-    /// that they get. They are sealed later.
-    fn add(&mut self, key: RowKey, credential: Credential) -> Result<()> {
-        let rows = Arc::new(NewRows::new(&self.keys, key, credential));
+    /// As [`Self::put`], of an id that the manifest counts no rows of in this epoch, and the key
+    /// that they get.
+    fn add(&mut self, place: (RowKey, [u8; 16]), credential: Credential) -> Result<()> {
+        let epoch = self.keys.epochs().current().epoch();
+        TABLES.into_iter().for_each(|table| self.manifest.count(epoch, table));
+        self.unsummed += 1;
         self.changed = true;
-        for table in [Table::Records, Table::Index] {
-            self.rows.put_later(table, &key, Arc::<NewRows>::clone(&rows))?;
-        }
-        self.sealing.add(rows, &mut self.manifest);
-        Ok(())
+        let rows = CredentialRows::new(&self.keys, &self.sums, place, credential);
+        self.rows.put_later(&TABLES, &place.0, Arc::new(rows))
     }
 
     /// Moves a credential's rows to the current epoch, if they are still in the older one. Comes

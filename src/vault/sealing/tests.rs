@@ -5,8 +5,8 @@ use crate::error::{Error, Result};
 use crate::vault::tests::vault;
 use crate::vault::{Overwrite, Query, Transaction, Vault};
 
-/// Many groups, so that the helper is at work while the transaction goes on.
-const MANY: usize = 20 * super::GROUP + 7;
+/// Many groups of those that the second thread takes (64), so that it is at work meanwhile.
+const MANY: usize = 20 * 64 + 7;
 
 fn id(number: usize) -> CredentialId {
     CredentialId::new(format!("id{number:05}")).unwrap()

@@ -12,6 +12,7 @@ use super::unlocked::StateKeys;
 use crate::codec::{IndexRow, RecordRow};
 use crate::credential::Credential;
 use crate::keys::RowKey;
+use crate::seal::random;
 use crate::store::{Later, Table};
 
 /// The tables that have a row for each credential.
@@ -124,6 +125,28 @@ impl Sums {
             debug_assert_eq!(total.rows, counted, "rows that are sealed");
             manifest.sum_up(epoch, table, &total.sum);
         }
+    }
+}
+
+/// Random uids of new credentials: the first one alone, then many at once, since each call for
+/// random bytes costs about as much as a tenth of a credential.
+#[derive(Default)]
+pub(super) struct Uids {
+    left: Vec<[u8; 16]>,
+    is_large: bool,
+}
+
+impl Uids {
+    pub(super) fn draw(&mut self) -> [u8; 16] {
+        if let Some(uid) = self.left.pop() {
+            return uid;
+        }
+        if self.is_large {
+            let bytes = random::<1_024>();
+            self.left.extend(bytes.chunks_exact(16).filter_map(|uid| uid.first_chunk().copied()));
+        }
+        self.is_large = true;
+        *random()
     }
 }
 

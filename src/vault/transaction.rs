@@ -10,7 +10,7 @@ use super::header::{self, Intent};
 use super::list::{self, Query};
 use super::manifest::Manifest;
 use super::mover::Mover;
-use super::sealing::{CredentialRows, Sums, TABLES};
+use super::sealing::{CredentialRows, Sums, TABLES, Uids};
 use super::settings::Settings;
 use super::snapshot::{damaged, open_record};
 use super::unlocked::{StateKeys, Unlocked};
@@ -20,7 +20,6 @@ use crate::credential::{
 };
 use crate::error::{Error, Result};
 use crate::keys::{EpochKeys, RowKey};
-use crate::seal::random;
 use crate::store::{ReadRows, Table, WriteRows};
 
 /// Several changes that happen together or not at all. Reads see the changes made so far.
@@ -32,6 +31,7 @@ pub struct Transaction<'a> {
     /// Those of so many credentials' rows, which are sealed later.
     sums: Arc<Sums>,
     unsummed: u64,
+    uids: Uids,
     now: DateTime<Utc>,
     /// How many earlier versions are kept, once it was read.
     history_limit: Option<usize>,
@@ -49,8 +49,9 @@ impl<'a> Transaction<'a> {
         let keys = keys.at(rows)?;
         let manifest = Manifest::read(rows, keys.vault_key())?;
         keys.epochs().check(&manifest)?;
-        let (sums, unsummed, history_limit) = (Arc::default(), 0, None);
-        Ok(Self { rows, keys, manifest, sums, unsummed, now, history_limit, changed: false })
+        let (sums, unsummed, uids) = (Arc::default(), 0, Uids::default());
+        let (history_limit, changed) = (None, false);
+        Ok(Self { rows, keys, manifest, sums, unsummed, uids, now, history_limit, changed })
     }
 
     /// The credential of this id, if there is one.
@@ -112,7 +113,8 @@ impl<'a> Transaction<'a> {
         }
         let change = change(&credential, stored.is_none(), true);
         let Some(uid) = uid else {
-            self.add((key, *random()), credential)?;
+            let uid = self.uids.draw();
+            self.add((key, uid), credential)?;
             return Ok(change);
         };
         if let Some(stored) = stored {
@@ -189,7 +191,9 @@ impl<'a> Transaction<'a> {
     /// that they get.
     fn add(&mut self, place: (RowKey, [u8; 16]), credential: Credential) -> Result<()> {
         let epoch = self.keys.epochs().current().epoch();
-        TABLES.into_iter().for_each(|table| self.manifest.count(epoch, table));
+        for table in TABLES {
+            self.manifest.count(epoch, table);
+        }
         self.unsummed += 1;
         self.changed = true;
         let rows = CredentialRows::new(&self.keys, &self.sums, place, credential);

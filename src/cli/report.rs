@@ -41,10 +41,15 @@ pub(crate) enum Failure {
     Line {
         /// The line, from 1.
         line: usize,
-        /// How many lines before it are stored.
-        kept: usize,
         /// Why.
         error: Error,
+    },
+    /// Lines of the input were done before it came to this failure.
+    AfterLines {
+        /// The last of them, from 1.
+        line: usize,
+        /// What came then.
+        failure: Box<Failure>,
     },
     /// Some entries were refused, the others were kept.
     Partial(String),
@@ -89,6 +94,9 @@ pub(crate) enum Failure {
 
 /// The exit code of a damaged vault.
 pub(crate) const DAMAGED: u8 = 6;
+
+/// The exit code of a vault that others held for too long.
+const BUSY: u8 = 7;
 
 /// The exit code of all failures of `run`, which must not be taken for the command's.
 pub(crate) const RUN: u8 = 125;
@@ -146,6 +154,11 @@ impl Failure {
         }
     }
 
+    /// The same failure after so many lines of the input were stored.
+    pub(crate) fn after_lines(self, line: usize) -> Self {
+        if line == 0 { self } else { Self::AfterLines { line, failure: Box::new(self) } }
+    }
+
     /// The same failure with what these hints say of it, unless it has a hint.
     pub(crate) fn hinted_by(self, hints: &Hints) -> Self {
         match self {
@@ -161,6 +174,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Library { error, .. } | Self::Line { error, .. } => classify(error).1,
+            Self::AfterLines { failure, .. } => failure.exit_code(),
             Self::Usage { .. } | Self::Help { reason: HelpReason::Empty, .. } => 2,
             Self::Damaged { .. } => DAMAGED,
             Self::NotStarted { code, .. } | Self::Command { code, .. } => *code,
@@ -188,6 +202,7 @@ impl Failure {
     fn json_code(&self) -> &'static str {
         match self {
             Self::Library { error, .. } | Self::Line { error, .. } => classify(error).0,
+            Self::AfterLines { failure, .. } => failure.json_code(),
             Self::Usage { .. } => "usage",
             Self::Damaged { .. } => "corrupt",
             Self::Partial(_) => "partial",
@@ -203,9 +218,9 @@ impl Failure {
     fn message(&self) -> String {
         match self {
             Self::Library { error, .. } | Self::NotStarted { error, .. } => with_causes(error),
-            Self::Line { line, kept: 0, error } => format!("line {line}: {}", with_causes(error)),
-            Self::Line { line, kept, error } => {
-                format!("line {line}: {}; those up to line {kept} are stored", with_causes(error))
+            Self::Line { line, error } => format!("line {line}: {}", with_causes(error)),
+            Self::AfterLines { line, failure } => {
+                format!("{}; the lines up to line {line} are stored", failure.message())
             }
             Self::Usage { message, .. }
             | Self::Damaged { message, .. }
@@ -223,6 +238,11 @@ impl Failure {
         match self {
             Self::Library { error, hint } => hint.clone().or_else(|| hints.for_error(error)),
             Self::Line { error, .. } => hints.for_error(error),
+            // To call it again would do the stored lines twice.
+            Self::AfterLines { line, failure } if failure.exit_code() == BUSY => {
+                Some(format!("go on from line {} with a longer --wait", line + 1))
+            }
+            Self::AfterLines { failure, .. } => failure.hint(hints),
             Self::Usage { hint, .. } => hint.clone().or_else(|| hints.for_usage()),
             Self::Damaged { hint, .. } => Some(hint.clone()),
             Self::Command { hint, .. } => hint.clone(),
@@ -319,7 +339,7 @@ fn classify(error: &Error) -> (&'static str, u8) {
         Error::Corrupt { .. } | Error::KnownVaultsDamaged { .. } => ("corrupt", 6),
         Error::NotAVault { .. } | Error::OtherVault { .. } => ("not_a_vault", 6),
         Error::NewerFormat { .. } => ("newer_format", 6),
-        Error::Busy { .. } => ("busy", 7),
+        Error::Busy { .. } => ("busy", BUSY),
         Error::Io { .. } | Error::OutcomeUnknown { .. } | Error::UnsupportedFileSystem { .. } => {
             ("io", 8)
         }
@@ -344,6 +364,8 @@ fn show_help(text: &StyledStr, reason: HelpReason, output: &Output) -> ExitCode 
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -367,6 +389,19 @@ mod tests {
         assert_eq!(Codes::Own.of(&Failure::usage("x")), 2);
         let closed = Failure::Output(io::ErrorKind::BrokenPipe.into());
         assert_eq!(Codes::OfCommand.of(&closed), 0);
+    }
+
+    #[test]
+    fn a_failure_after_lines_is_that_failure_and_tells_which_are_stored() {
+        let busy = || Failure::from(Error::Busy { path: "/v".into(), waited: Duration::ZERO });
+        let (later, hints) = (busy().after_lines(20), Hints::default());
+        assert_eq!((later.exit_code(), later.json_code()), (7, "busy"));
+        let expected = format!("{}; the lines up to line 20 are stored", busy().message());
+        assert_eq!(later.message(), expected);
+        // Not to call it again as it was, as at the first line.
+        let hint = later.hint(&hints).unwrap();
+        assert_eq!(hint, "go on from line 21 with a longer --wait");
+        assert_eq!(busy().after_lines(0).hint(&hints), busy().hint(&hints));
     }
 
     #[test]

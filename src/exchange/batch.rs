@@ -153,7 +153,9 @@ fn list(object: &Object) -> Result<Operation> {
 }
 
 fn condition(object: &Object) -> Result<Condition> {
-    let version = match object.get("if_version") {
+    // Null is what a script gets that asks a failed answer for its version: no condition at all
+    // would overwrite what it wanted to be careful with.
+    let version = match object.given("if_version") {
         None => None,
         Some(Node::Number(number)) => Some(
             number
@@ -187,7 +189,7 @@ fn text<'a>(object: &'a Object, key: &str) -> Result<Option<&'a str>> {
 }
 
 fn flag(object: &Object, key: &str) -> Result<bool> {
-    match object.get(key) {
+    match object.given(key) {
         None => Ok(false),
         Some(Node::Bool(value)) => Ok(*value),
         Some(other) => Err(not(key, other, "true or false")),
@@ -209,7 +211,6 @@ mod tests {
             (r#","if_absent":true"#, Condition::IfAbsent),
             (r#","if_absent":false"#, Condition::Always),
             (r#","if_version":7"#, Condition::IfVersion(7)),
-            (r#","if_version":null"#, Condition::Always),
         ] {
             let line = format!(r#"{{"op":"set","id":"a"{members}}}"#);
             let Operation::Set { condition, .. } = Operation::read(line.as_bytes()).unwrap() else {
@@ -242,6 +243,8 @@ mod tests {
                 r#"key "if_absent" is unknown"#,
             ),
             (r#"{"op":"set","id":"a","if_absent":1}"#, "if_absent is a number, not true or false"),
+            (r#"{"op":"set","id":"a","if_version":null}"#, "if_version is null, not a number"),
+            (r#"{"op":"set","id":"a","if_absent":null}"#, "if_absent is null, not true or false"),
             (
                 r#"{"op":"set","id":"a","if_absent":true,"if_version":1}"#,
                 "if_absent cannot stand beside if_version",

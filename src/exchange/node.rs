@@ -67,6 +67,9 @@ impl Node {
     }
 }
 
+/// So few names are compared each with each.
+const FEW: usize = 16;
+
 /// The members of an object in their order, repeated ones included.
 pub(super) struct Object(Vec<(String, Node)>);
 
@@ -78,14 +81,25 @@ impl Object {
 
     /// The first member of this name, unless it is null.
     pub(super) fn get(&self, key: &str) -> Option<&Node> {
-        let (_, node) = self.iter().find(|(own, _)| *own == key)?;
-        if matches!(node, Node::Null) { None } else { Some(node) }
+        self.given(key).filter(|node| !matches!(node, Node::Null))
+    }
+
+    /// The first member of this name.
+    pub(super) fn given(&self, key: &str) -> Option<&Node> {
+        self.iter().find(|(own, _)| *own == key).map(|(_, node)| node)
     }
 
     /// The first name that stands here a second time.
     pub(super) fn repeated(&self) -> Option<&str> {
+        let mut keys = self.iter().map(|(key, _)| key);
+        if self.0.len() <= FEW {
+            let stands_before = |(at, key): &(usize, &str)| {
+                self.0[..*at].iter().any(|(own, _)| own.as_str() == *key)
+            };
+            return keys.enumerate().find(stands_before).map(|(_, key)| key);
+        }
         let mut seen = HashSet::new();
-        self.iter().map(|(key, _)| key).find(|key| !seen.insert(*key))
+        keys.find(|key| !seen.insert(*key))
     }
 }
 

@@ -114,7 +114,8 @@ fn parts_are_stored_up_to_the_first_that_fails() {
     let mut lines: Vec<String> = (0..10).map(|n| set(&format!("id{n}"), "p")).collect();
     lines[7] = get("none");
     let call = sandbox.credb(["batch", "--chunk", "3"]).stdin(text(&lines));
-    let outcome = call.run().code(3).stderr_has("line 8: ").stderr_has("up to line 6 are stored");
+    let outcome = call.run().code(3).stderr_has("line 8: ");
+    let outcome = outcome.stderr_has("; the lines up to line 6 are stored");
     assert_eq!(answers(&outcome).len(), 9);
     assert_eq!(sandbox.credb(["list", "--ids"]).run().ok().lines().len(), 6);
     lines[7] = set("id7", "p");
@@ -123,6 +124,75 @@ fn parts_are_stored_up_to_the_first_that_fails() {
     assert_eq!(sandbox.credb(["list", "--ids"]).run().ok().lines().len(), 10);
     sandbox.credb(["batch", "--chunk", "0"]).run().fails(2);
     sandbox.credb(["batch", "--chunk", "3", "--each"]).run().fails(2);
+}
+
+#[test]
+fn the_first_failure_counts_also_before_a_line_that_cannot_be_read() {
+    let sandbox = Sandbox::with_ids(&["a"]);
+    let lines = text(&[get("none"), "not json".to_owned(), set("b", "x")]);
+    let outcome = sandbox.credb(["batch"]).stdin(lines).run().code(3).stderr_has("line 1: ");
+    let answers = answers(&outcome);
+    refused(&answers[0], "not_found");
+    refused(&answers[1], "invalid");
+    refused(&answers[2], "cancelled");
+}
+
+#[test]
+fn what_is_too_much_for_one_transaction_is_told_with_parts_that_are_not() {
+    let sandbox = Sandbox::with_vault();
+    let line = |n: usize| format!("{}{}\n", set(&format!("id{n}"), "p"), " ".repeat(1 << 20));
+    let lines: String = (0..80).map(line).collect();
+    let file = sandbox.file("many.jsonl", lines);
+    let outcome = sandbox.credb(["batch", &file]).run().fails(9);
+    outcome.stderr_has("more than 67108864 bytes").stderr_has("`credb batch --chunk 32 ");
+    let outcome = sandbox.credb(["batch", "--chunk", "70", &file]).run().fails(9);
+    outcome.stderr_has("`credb batch --chunk 32 ");
+    sandbox.credb(["batch", "--chunk", "32", &file]).run().ok();
+    assert_eq!(sandbox.credb(["list", "--ids"]).run().ok().lines().len(), 80);
+    let small: String = (80..85).map(|n| set(&format!("id{n}"), "p") + "\n").collect();
+    let file = sandbox.file("rest.jsonl", small + &(85..160).map(line).collect::<String>());
+    let outcome = sandbox.credb(["batch", "--chunk", "5", &file]).run().ok();
+    assert_eq!(answers(&outcome).len(), 80);
+}
+
+/// Fails if a write to a closed pipe counts for more than what became of the lines, or ends it.
+#[test]
+fn a_reader_that_has_gone_changes_nothing() {
+    let sandbox = Sandbox::with_ids(&["a"]);
+    let many: Vec<String> = (0..3_000).map(|n| set(&format!("id{n}"), "p")).collect();
+    let all = sandbox.file("all", text(&many));
+    let refused = sandbox.file("refused", text(&[set("b", "x"), get("none")]));
+    for (command, code, ids) in [
+        (format!("batch {refused}"), 3, 1),
+        (format!("batch --each {refused}"), 1, 2),
+        (format!("batch --chunk 500 {all}"), 0, 3_002),
+        (format!("batch --each {all}"), 0, 3_002),
+    ] {
+        let script = format!("{{ sleep 0.5; credb {command} 2>/dev/null; echo $? >&2; }} | true");
+        let outcome = sandbox.shell(&script).run();
+        assert_eq!(outcome.stderr(), format!("{code}\n"), "{command}");
+        assert_eq!(sandbox.credb(["list", "--ids"]).run().ok().lines().len(), ids, "{command}");
+    }
+}
+
+/// Fails if answers are lost or doubled where a group is answered in several steps.
+#[test]
+fn long_answers_are_given_in_steps() {
+    let sandbox = Sandbox::with_vault();
+    let long = "x".repeat(60_000);
+    sandbox.credb(["batch"]).stdin(set("long", &long) + "\n").run().ok();
+    let lines: Vec<String> = (0..300)
+        .flat_map(|n| [get("long"), set(&format!("n{n}"), "p"), get(&format!("none{n}"))])
+        .collect();
+    let outcome = sandbox.credb(["batch", "--each"]).stdin(text(&lines)).run().code(1);
+    let answers = answers(&outcome);
+    assert_eq!(answers.len(), 900);
+    for (n, three) in answers.chunks(3).enumerate() {
+        assert_eq!(three[0]["credential"]["password"], long);
+        assert_eq!(three[1]["id"], format!("n{n}"));
+        refused(&three[2], "not_found");
+    }
+    outcome.stderr_has("error: 300 lines were refused");
 }
 
 #[test]

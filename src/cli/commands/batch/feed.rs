@@ -1,7 +1,8 @@
 //! Operations as they come in, line by line: many at a time, or as many as wait already.
 //!
 //! Never reads ahead of what is asked for in a way that would wait: a program at the other end
-//! may write its next line only after it has read an answer.
+//! may write its next line only after it has read an answer. Lines are kept as they were written
+//! and read when their turn comes, so that a large load is held once.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -18,30 +19,70 @@ use crate::cli::input::{self, Place};
 /// How much is read at once, in bytes.
 const READ: usize = 64 << 10;
 
+/// The most lines of one transaction.
+const MOST_LINES: usize = 1_000_000;
+
 /// The most lines that are answered as one group, and how many bytes they may have together: the
 /// first of them waits for the last.
 const GROUP: (usize, usize) = (1_024, 4 << 20);
-
-/// A line of the input.
-pub(super) struct Entry {
-    /// Its place, from 1.
-    pub(super) line: usize,
-    /// What it says, or why it cannot be taken.
-    pub(super) operation: Result<Operation>,
-}
 
 /// Where operations come from.
 pub(super) struct Feed {
     source: File,
     name: PathBuf,
+    /// Begins with the lines that were given out last.
     buffer: Zeroizing<Vec<u8>>,
     /// Where the next line begins, and up to where there is no end of it.
-    start: usize,
+    next: usize,
     searched: usize,
-    /// The bytes of a line that is too long and was not kept.
+    /// The bytes of the next line that were not kept, since it is too long.
     skipped: usize,
-    lines: usize,
+    given_out: usize,
     ended: bool,
+}
+
+/// Why there are no lines.
+pub(super) enum NoLines {
+    /// They are too many, or too long, for one transaction.
+    TooMuch {
+        /// What there is too much of.
+        error: Error,
+        /// How many of them were not.
+        fitting: usize,
+    },
+    /// They cannot be read.
+    Unreadable(Error),
+}
+
+/// Lines that stand together.
+pub(super) struct Lines<'a> {
+    text: &'a [u8],
+    /// The place of the first one, from 1.
+    pub(super) first: usize,
+    places: Vec<Line>,
+}
+
+/// A line: from where to where, or the length of one that is too long.
+enum Line {
+    Kept(usize, usize),
+    TooLong(usize),
+}
+
+impl Lines<'_> {
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// What the line at this position says, or why it cannot be taken.
+    pub(super) fn operation(&self, position: usize) -> Result<Operation> {
+        match self.places[position] {
+            Line::Kept(start, end) => Operation::read(&self.text[start..end]),
+            Line::TooLong(length) => {
+                let reason = format!("has {length} bytes, and at most {MAX_LINE} are allowed");
+                Err(Error::Invalid { what: "line".to_owned(), reason })
+            }
+        }
+    }
 }
 
 impl Feed {
@@ -51,53 +92,70 @@ impl Feed {
         let source =
             opened.map_err(|source| Error::Io { action: "read", path: name.clone(), source })?;
         let buffer = Zeroizing::default();
-        Ok(Self { source, name, buffer, start: 0, searched: 0, skipped: 0, lines: 0, ended: false })
+        let (next, searched, skipped, given_out, ended) = (0, 0, 0, 0, false);
+        Ok(Self { source, name, buffer, next, searched, skipped, given_out, ended })
     }
 
     /// The next lines up to this number; none at the end.
-    pub(super) fn up_to(&mut self, lines: usize) -> Result<Vec<Entry>> {
-        let mut entries = Vec::new();
-        let mut size = 0;
-        while entries.len() < lines {
-            if let Some((entry, length)) = self.buffered() {
-                entries.push(entry);
-                size += length;
-                if size > MAX_INPUT {
-                    let reason = format!("has more than {MAX_INPUT} bytes for one transaction");
-                    return Err(Error::Invalid { what: "input".to_owned(), reason });
-                }
+    pub(super) fn up_to(&mut self, most: usize) -> Result<Lines<'_>, NoLines> {
+        self.forget();
+        let mut places = Vec::new();
+        while places.len() < most {
+            if let Some(line) = self.buffered() {
+                let limit = match (self.next > MAX_INPUT, places.len() == MOST_LINES) {
+                    (true, _) => format!("has more than {MAX_INPUT} bytes"),
+                    (_, true) => format!("has more than {MOST_LINES} lines"),
+                    _ => {
+                        places.push(line);
+                        continue;
+                    }
+                };
+                let reason = format!("{limit} for one transaction");
+                let error = Error::Invalid { what: "input".to_owned(), reason };
+                return Err(NoLines::TooMuch { error, fitting: places.len() });
             } else if self.ended {
                 break;
-            } else {
-                self.fill()?;
             }
+            self.fill().map_err(NoLines::Unreadable)?;
         }
-        Ok(entries)
+        Ok(self.give_out(places))
     }
 
     /// The next line, and all that wait behind it already; none at the end.
-    pub(super) fn waiting(&mut self) -> Result<Vec<Entry>> {
-        let mut entries = Vec::new();
-        let mut size = 0;
-        while entries.len() < GROUP.0 && size < GROUP.1 {
-            if let Some((entry, length)) = self.buffered() {
-                entries.push(entry);
-                size += length;
-            } else if self.ended || !entries.is_empty() && !self.is_ready() {
+    pub(super) fn waiting(&mut self) -> Result<Lines<'_>> {
+        self.forget();
+        let mut places = Vec::new();
+        while places.len() < GROUP.0 && self.next < GROUP.1 {
+            if let Some(line) = self.buffered() {
+                places.push(line);
+            } else if self.ended || !places.is_empty() && !self.is_ready() {
                 break;
             } else {
                 self.fill()?;
             }
         }
-        Ok(entries)
+        Ok(self.give_out(places))
     }
 
-    /// The next line of the buffer, if it is whole, and its length.
-    fn buffered(&mut self) -> Option<(Entry, usize)> {
+    fn give_out(&mut self, places: Vec<Line>) -> Lines<'_> {
+        let first = self.given_out + 1;
+        self.given_out += places.len();
+        Lines { text: &self.buffer, first, places }
+    }
+
+    /// Forgets what was given out.
+    fn forget(&mut self) {
+        self.buffer.drain(..self.next);
+        self.searched -= self.next;
+        self.next = 0;
+    }
+
+    /// The next line of the buffer, if it is whole.
+    fn buffered(&mut self) -> Option<Line> {
         let end = self.buffer[self.searched..].iter().position(|byte| *byte == b'\n');
         let (end, next) = match end {
             Some(offset) => (self.searched + offset, self.searched + offset + 1),
-            None if self.ended && self.start < self.buffer.len() + self.skipped => {
+            None if self.ended && self.next < self.buffer.len() + self.skipped => {
                 (self.buffer.len(), self.buffer.len())
             }
             None => {
@@ -106,32 +164,24 @@ impl Feed {
                 return None;
             }
         };
-        let length = std::mem::take(&mut self.skipped) + (end - self.start);
-        let operation = if length > MAX_LINE {
-            let reason = format!("has {length} bytes, and at most {MAX_LINE} are allowed");
-            Err(Error::Invalid { what: "line".to_owned(), reason })
-        } else {
-            Operation::read(&self.buffer[self.start..end])
-        };
-        (self.start, self.searched) = (next, next);
-        self.lines += 1;
-        Some((Entry { line: self.lines, operation }, length))
+        let length = std::mem::take(&mut self.skipped) + (end - self.next);
+        let kept = Line::Kept(self.next, end);
+        (self.next, self.searched) = (next, next);
+        Some(if length > MAX_LINE { Line::TooLong(length) } else { kept })
     }
 
-    /// Forgets what there is of a line that is too long.
+    /// Drops what there is of a line that is too long.
     fn skip(&mut self) {
-        let length = self.buffer.len() - self.start;
+        let length = self.buffer.len() - self.next;
         if self.skipped > 0 || length > MAX_LINE {
             self.skipped += length;
-            self.start = self.buffer.len();
+            self.buffer.truncate(self.next);
+            self.searched = self.next;
         }
     }
 
     /// Waits for more.
     fn fill(&mut self) -> Result<()> {
-        self.buffer.drain(..self.start);
-        self.searched -= self.start;
-        self.start = 0;
         let filled = self.buffer.len();
         input::grow(&mut self.buffer, READ);
         self.buffer.resize(filled + READ, 0);
@@ -166,8 +216,13 @@ mod tests {
         Feed::open(&Place::File(file.path().to_owned())).unwrap()
     }
 
-    fn kinds(entries: &[Entry]) -> Vec<(usize, bool)> {
-        entries.iter().map(|entry| (entry.line, entry.operation.is_ok())).collect()
+    fn kinds(lines: &Lines<'_>) -> Vec<(usize, bool)> {
+        let kind = |at| (lines.first + at, lines.operation(at).is_ok());
+        (0..lines.len()).map(kind).collect()
+    }
+
+    fn up_to(feed: &mut Feed, most: usize) -> Lines<'_> {
+        feed.up_to(most).ok().expect("lines")
     }
 
     #[test]
@@ -182,11 +237,11 @@ mod tests {
             (b"\n".to_vec(), vec![(1, false)]),
             (Vec::new(), Vec::new()),
         ] {
-            assert_eq!(kinds(&feed(&text).up_to(usize::MAX).unwrap()), expected);
+            assert_eq!(kinds(&up_to(&mut feed(&text), usize::MAX)), expected);
             assert_eq!(kinds(&feed(&text).waiting().unwrap()), expected);
         }
-        let entries = feed(&long).up_to(1).unwrap();
-        let error = entries[0].operation.as_ref().unwrap_err().to_string();
+        let mut feed = feed(&long);
+        let error = up_to(&mut feed, 1).operation(0).unwrap_err().to_string();
         assert_eq!(error, "line has 2197152 bytes, and at most 2097152 are allowed");
     }
 
@@ -194,9 +249,26 @@ mod tests {
     fn lines_are_given_out_in_parts() {
         let text = [&br#"{"op":"list"}"#[..]; 5].join(&b'\n');
         let mut feed = feed(&text);
-        assert_eq!(kinds(&feed.up_to(2).unwrap()), [(1, true), (2, true)]);
-        assert_eq!(kinds(&feed.up_to(2).unwrap()), [(3, true), (4, true)]);
-        assert_eq!(kinds(&feed.up_to(2).unwrap()), [(5, true)]);
-        assert!(feed.up_to(2).unwrap().is_empty());
+        assert_eq!(kinds(&up_to(&mut feed, 2)), [(1, true), (2, true)]);
+        assert_eq!(kinds(&up_to(&mut feed, 2)), [(3, true), (4, true)]);
+        assert_eq!(kinds(&up_to(&mut feed, 2)), [(5, true)]);
+        assert_eq!(up_to(&mut feed, 2).len(), 0);
+    }
+
+    #[test]
+    fn what_is_too_much_for_one_transaction_tells_how_much_is_not() {
+        let many = vec![b'\n'; MOST_LINES + 7];
+        let Err(NoLines::TooMuch { error, fitting }) = feed(&many).up_to(usize::MAX) else {
+            panic!("{MOST_LINES} lines and more")
+        };
+        assert_eq!(error.to_string(), "input has more than 1000000 lines for one transaction");
+        assert_eq!(fitting, MOST_LINES);
+        let line = [&vec![b'x'; 1 << 20][..], b"\n"].concat();
+        let mut feed = feed(&line.repeat(70));
+        let Err(NoLines::TooMuch { error, fitting }) = feed.up_to(usize::MAX) else {
+            panic!("70 MiB")
+        };
+        assert_eq!(error.to_string(), "input has more than 67108864 bytes for one transaction");
+        assert_eq!(fitting, 63);
     }
 }

@@ -137,6 +137,20 @@ fn the_first_failure_counts_also_before_a_line_that_cannot_be_read() {
     refused(&answers[2], "cancelled");
 }
 
+/// Fails if a load that is wrong throughout is kept in memory as so many errors.
+#[test]
+fn what_comes_after_a_thousand_refusals_is_not_tried() {
+    let sandbox = Sandbox::with_vault();
+    let lines = text(&[vec![get("none"); 1_000], vec![get("none"); 10]].concat());
+    let outcome = sandbox.credb(["batch"]).stdin(lines.clone()).run().code(3);
+    let codes: Vec<Value> =
+        answers(&outcome).iter().map(|answer| answer["error"]["code"].clone()).collect();
+    assert_eq!(codes[..1_000], vec![json!("not_found"); 1_000]);
+    assert_eq!(codes[1_000..], vec![json!("cancelled"); 10]);
+    let outcome = sandbox.credb(["batch", "--each"]).stdin(lines).run().code(1);
+    outcome.stderr_has("error: 1010 lines were refused");
+}
+
 #[test]
 fn what_is_too_much_for_one_transaction_is_told_with_parts_that_are_not() {
     let sandbox = Sandbox::with_vault();

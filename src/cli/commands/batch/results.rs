@@ -26,6 +26,9 @@ const MOST: usize = 256 << 20;
 /// After how many bytes of answers no further operation joins those that only wait together.
 const ENOUGH: usize = 4 << 20;
 
+/// After how many refusals the rest of what will be rolled back is not tried any more.
+const MOST_REFUSED: usize = 1_000;
+
 /// About what is kept of a refusal, in bytes.
 const REFUSAL: usize = 256;
 
@@ -60,6 +63,10 @@ impl Results {
                 Ok(answer) => results.add(&answer),
                 Err(error) if is_refusal(&error) => results.refuse(error),
                 Err(error) => return Err(error),
+            }
+            if others == Others::RolledBack && results.refused() == MOST_REFUSED {
+                results.len = lines.len();
+                break;
             }
             let size = results.answers.len() + REFUSAL * results.refused.len();
             match others {

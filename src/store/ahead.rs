@@ -144,3 +144,91 @@ impl Drop for Helper {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::OnceLock;
+    use std::thread::ThreadId;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::store::Table;
+
+    /// Remembers which thread made it.
+    #[derive(Default)]
+    struct Value(OnceLock<ThreadId>);
+
+    impl Later for Value {
+        fn make(&self) {
+            self.0.get_or_init(|| thread::current().id());
+        }
+
+        fn is_made(&self) -> bool {
+            self.0.get().is_some()
+        }
+
+        fn value(&self, _: Table) -> &[u8] {
+            &[]
+        }
+
+        fn size(&self) -> usize {
+            0
+        }
+    }
+
+    fn values(count: usize) -> Vec<Arc<dyn Later>> {
+        (0..count).map(|_| Arc::new(Value::default()) as Arc<dyn Later>).collect()
+    }
+
+    fn made(values: &[Arc<dyn Later>]) -> usize {
+        values.iter().filter(|value| value.is_made()).count()
+    }
+
+    fn course(values: &[Arc<dyn Later>]) -> Work {
+        Work::Course(values.iter().map(Arc::downgrade).enumerate().collect())
+    }
+
+    #[test]
+    fn whole_groups_are_made_without_anybody_needing_them() {
+        let values = values(3 * GROUP + 1);
+        let mut ahead = Ahead::default();
+        values.iter().for_each(|value| ahead.make(value));
+        if ahead.helper.is_none() {
+            return;
+        }
+        let started = Instant::now();
+        while made(&values) < 3 * GROUP {
+            assert!(started.elapsed() < Duration::from_secs(60), "{} made", made(&values));
+            thread::sleep(Duration::from_millis(1));
+        }
+        drop(ahead);
+        assert_eq!(made(&values), 3 * GROUP, "the last one has no group");
+    }
+
+    /// Fails if the second thread makes what the first is about to make, or has passed.
+    #[test]
+    fn rows_are_made_some_way_ahead_of_what_is_reached() {
+        let values = values(500);
+        let shared = Shared::default();
+        shared.reached.store(100, Ordering::Relaxed);
+        let (work, taken) = channel();
+        work.send(course(&values)).unwrap();
+        drop(work);
+        shared.make_all(&taken);
+        assert_eq!(made(&values[..100 + LEAD]), 0);
+        assert_eq!(made(&values[100 + LEAD..]), 400 - LEAD);
+    }
+
+    #[test]
+    fn nothing_is_made_once_it_is_over_or_nobody_needs_it() {
+        let values = values(500);
+        let shared = Shared::default();
+        let (work, taken) = channel();
+        work.send(course(&self::values(500))).unwrap();
+        shared.is_over.store(true, Ordering::Relaxed);
+        work.send(Work::Group(values.iter().map(Arc::downgrade).collect())).unwrap();
+        drop(work);
+        shared.make_all(&taken);
+        assert_eq!(made(&values), 0);
+    }
+}

@@ -164,3 +164,22 @@ fn a_killed_holder_holds_up_nobody() {
     sandbox.put("a", "after");
     assert_eq!(sandbox.password("a"), "after");
 }
+
+/// Fails if a coprocess reads in the transaction of a change that stands behind in its input.
+#[test]
+fn what_a_coprocess_reads_before_a_change_waits_for_no_writer() {
+    let sandbox = Sandbox::with_ids(&["a"]);
+    let shim = SlowSync::build();
+    let mut holder = shim.stop_at(sandbox.credb(["set", "b", "--generate"]), 2).spawn();
+    assert!(holder.stops());
+    let get = r#"{"op":"get","id":"a"}"#;
+    let set = r#"{"op":"set","id":"a","password":"new"}"#;
+    let lines = format!("{get}\n{get}\n{set}\n{get}\n");
+    let call = sandbox.credb(["--wait", WAIT, "batch", "--each"]).stdin(lines);
+    let outcome = call.run().code(1).stderr_has("2 lines were refused");
+    let lines = outcome.lines();
+    let answered: Vec<bool> = lines.iter().map(|line| line.starts_with(r#"{"ok":true"#)).collect();
+    assert_eq!(answered, [true, true, false, false]);
+    holder.signal(Signal::CONT);
+    holder.wait().ok();
+}

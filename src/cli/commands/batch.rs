@@ -124,7 +124,9 @@ impl Batch<'_> {
         lines: &Lines<'_>,
         first: usize,
     ) -> Result<(usize, u64), Failure> {
-        let mut end = lines.len();
+        // What is read before the first change waits for no other writer.
+        let change = (first..lines.len()).find(|at| lines.writes(*at)).filter(|at| *at > first);
+        let mut end = change.unwrap_or(lines.len());
         loop {
             let error = match together(vault, lines, first..end, Others::Kept) {
                 Ok(results) => {
@@ -170,8 +172,7 @@ fn together(
     range: Range<usize>,
     others: Others,
 ) -> credb::Result<Results> {
-    let writes = |at| lines.operation(at).is_ok_and(|operation| !operation.only_reads());
-    if !range.clone().any(writes) {
+    if !range.clone().any(|at| lines.writes(at)) {
         return vault.read(|snapshot| {
             Results::of(lines, range.clone(), others, |one| one.look_up(snapshot))
         });

@@ -73,6 +73,11 @@ impl Lines<'_> {
         self.places.len()
     }
 
+    /// Whether the line at this position may change the vault.
+    pub(super) fn writes(&self, position: usize) -> bool {
+        self.operation(position).is_ok_and(|operation| !operation.only_reads())
+    }
+
     /// What the line at this position says, or why it cannot be taken.
     pub(super) fn operation(&self, position: usize) -> Result<Operation> {
         match self.places[position] {

@@ -192,7 +192,9 @@ mod tests {
     fn whole_groups_are_made_without_anybody_needing_them() {
         let values = values(3 * GROUP + 1);
         let mut ahead = Ahead::default();
-        values.iter().for_each(|value| ahead.make(value));
+        for value in &values {
+            ahead.make(value);
+        }
         if ahead.helper.is_none() {
             return;
         }

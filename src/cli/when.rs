@@ -33,7 +33,12 @@ pub(crate) fn short(time: DateTime<Utc>) -> String {
 }
 
 fn date(text: &str) -> Option<DateTime<Utc>> {
-    if text.len() != 10 {
+    // The parser would take signs and spaces for digits.
+    let is_in_place = |(at, byte): (usize, u8)| match at {
+        4 | 7 => byte == b'-',
+        _ => byte.is_ascii_digit(),
+    };
+    if text.len() != 10 || !text.bytes().enumerate().all(is_in_place) {
         return None;
     }
     let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
@@ -118,6 +123,10 @@ mod tests {
             "90D",
             "Never",
             "2027-1-31",
+            "+202-01-31",
+            "-202-01-31",
+            "2027- 1-31",
+            " 2027-01-3",
             "2027-02-30",
             "tomorrow",
             "99999999999999999999d",

@@ -92,7 +92,11 @@ fn ids_that_look_like_options_can_be_moved() {
     let sandbox = Sandbox::with_vault();
     sandbox.credb(["set", "--id=-a", "--password-stdin"]).stdin("secret of -a").run().ok();
     sandbox.credb(["rename", "--id=-a", "--id=-b"]).run().ok();
-    sandbox.credb(["rename", "--id=-b", "c"]).run().ok();
+    sandbox.credb(["rename", "--id=-b", "--id=c"]).run().ok();
+    // Which of the two would be the old one?
+    for mixed in [["rename", "c", "--id=d"], ["copy", "--id=c", "d"]] {
+        sandbox.credb(mixed).run().fails(2).stderr_has("not both");
+    }
     sandbox.credb(["copy", "--", "c", "-d"]).run().ok();
     let password = sandbox.credb(["get", "--id=-d", "--field", "password", "--raw"]);
     password.run().ok().stdout("secret of -a");

@@ -34,8 +34,12 @@ pub(super) fn overwrite(args: &MoveArgs) -> Overwrite {
     if args.force { Overwrite::Allowed } else { Overwrite::Never }
 }
 
-/// The ids in their order, those given as `--id` first.
+/// The ids in their order, which is known only if all are given in the same way.
 pub(super) fn ids(args: MoveArgs) -> Result<Vec<CredentialId>, Failure> {
+    if !args.ids.is_empty() && !args.id_options.is_empty() {
+        let message = "the IDs are arguments or options --id, not both: OLD and NEW have an order";
+        return Err(Failure::usage(message));
+    }
     let ids: Vec<OsString> = args.id_options.into_iter().chain(args.ids).collect();
     ids.into_iter().map(input::id).collect()
 }

@@ -2,7 +2,8 @@
 //! present one when those who check it know it too.
 //!
 //! It stands in the record of its credential, so renaming, backing up and restoring take it along,
-//! and ordinary changes leave it alone. Each step is a change like others, with a version.
+//! and ordinary changes leave it alone. Each step has a version of its own; only the one that
+//! replaces the present password keeps what it replaces.
 
 use super::transaction::{Transaction, change};
 use crate::credential::{
@@ -59,7 +60,6 @@ impl Transaction<'_> {
         if *password == credential.password {
             return Err(Error::invalid("new password", "is the present one"));
         }
-        self.keep(uid, credential.clone(), Replacement::Updated)?;
         credential.pending = Some(Pending { password: password.clone(), since: self.now() });
         self.put_next(uid, credential)
     }
@@ -97,11 +97,9 @@ impl Transaction<'_> {
     /// Those of [`Self::accept`].
     pub fn abandon(&mut self, id: &CredentialId, condition: Condition) -> Result<Change> {
         let (uid, mut credential) = self.rotated(id, condition)?;
-        let before = credential.clone();
         if credential.pending.take().is_none() {
             return Err(Error::NotPending { id: id.clone() });
         }
-        self.keep(uid, before, Replacement::Updated)?;
         self.put_next(uid, credential)
     }
 
@@ -237,6 +235,47 @@ mod tests {
         undo(Some(2));
         assert_eq!(vault.get(&id("a")).unwrap().password.expose(), b"old");
         assert_eq!(pending(&vault, "a"), None, "it was accepted long ago");
+    }
+
+    /// Fails if steps that change nothing of the present credential push earlier ones out.
+    #[test]
+    fn only_accepting_uses_up_the_history() {
+        let directory = tempfile::tempdir().unwrap();
+        let vault = vault(&directory);
+        let versions = || {
+            let history = vault.history(&id("a")).unwrap();
+            history.iter().map(|one| one.credential.metadata.version).collect::<Vec<_>>()
+        };
+        for _ in 0..20 {
+            prepare(&vault, "new").unwrap();
+            vault.write(|rows| rows.abandon(&id("a"), Condition::Always)).unwrap();
+        }
+        assert_eq!(versions(), [0; 0]);
+        prepare(&vault, "new").unwrap();
+        vault.write(|rows| rows.accept(&id("a"), Condition::Always, &Patch::Clear)).unwrap();
+        assert_eq!(versions(), [42]);
+        assert_eq!(vault.version(&id("a"), 42).unwrap().password.expose(), b"old");
+    }
+
+    #[test]
+    fn nothing_is_put_over_a_pending_password() {
+        let directory = tempfile::tempdir().unwrap();
+        let vault = vault(&directory);
+        vault.set(&id("other"), &Edit::new().password("x")).unwrap();
+        prepare(&vault, "new").unwrap();
+        let (from, to) = (id("other"), id("a"));
+        let copied = vault.write(|rows| rows.copy(&from, &to, Overwrite::Allowed));
+        assert!(matches!(copied, Err(Error::Pending { .. })), "{copied:?}");
+        let rename = |from, to| {
+            vault.write(|rows| rows.rename(from, to, Overwrite::Allowed, Condition::Always))
+        };
+        let renamed = rename(&from, &to);
+        assert!(matches!(renamed, Err(Error::Pending { .. })), "{renamed:?}");
+        assert_eq!(pending(&vault, "a"), Some(b"new".to_vec()));
+        assert!(!rename(&to, &to).unwrap().changed);
+        vault.write(|rows| rows.abandon(&to, Condition::Always)).unwrap();
+        vault.write(|rows| rows.copy(&from, &to, Overwrite::Allowed)).unwrap();
+        assert_eq!(vault.get(&to).unwrap().password.expose(), b"x");
     }
 
     #[test]

@@ -22,8 +22,9 @@ impl Transaction<'_> {
     ///
     /// [`Error::NotFound`]; [`Error::VersionMismatch`] if the condition, which is about `id`, does
     /// not hold; [`Error::AlreadyExists`] if `to` does and may not be overwritten, or if the
-    /// condition is [`Condition::IfAbsent`], which never holds here; [`Error::Invalid`] if the
-    /// version cannot rise; [`Error::Corrupt`] and [`Error::Io`].
+    /// condition is [`Condition::IfAbsent`], which never holds here; [`Error::Pending`] if a
+    /// password is pending under `to`; [`Error::Invalid`] if the version cannot rise;
+    /// [`Error::Corrupt`] and [`Error::Io`].
     ///
     /// # Examples
     ///
@@ -51,10 +52,10 @@ impl Transaction<'_> {
     ) -> Result<Change> {
         let (row, credential) = self.source(id)?;
         condition.check(id, row.version)?;
-        let target = self.target(to, overwrite)?;
-        if id == to {
+        if id == to && overwrite == Overwrite::Allowed {
             return Ok(change(&credential, false, false));
         }
+        let target = self.target(to, overwrite)?;
         let last = target.as_ref().map_or(0, |target| target.version).max(row.version);
         let renamed = self.under(to, credential.clone(), last)?;
         let overwritten = target.and_then(|target| Some((target.uid, target.into_live()?)));
@@ -93,8 +94,9 @@ impl Transaction<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::AlreadyExists`] if `to` does and may not be overwritten; [`Error::Invalid`] if the
-    /// credential breaks a rule or the version cannot rise; [`Error::Corrupt`] and [`Error::Io`].
+    /// [`Error::AlreadyExists`] if `to` does and may not be overwritten; [`Error::Pending`] if a
+    /// password is pending under it; [`Error::Invalid`] if the credential breaks a rule or the
+    /// version cannot rise; [`Error::Corrupt`] and [`Error::Io`].
     ///
     /// # Examples
     ///
@@ -150,14 +152,20 @@ impl Transaction<'_> {
         Ok((row, credential))
     }
 
-    /// What is stored under the id that a credential is to get.
+    /// What is stored under the id that a credential is to get. A pending password there is not
+    /// overwritten at all: it may be what a service knows by now, and no earlier version gives it
+    /// back.
     fn target(&self, to: &CredentialId, overwrite: Overwrite) -> Result<Option<RecordRow>> {
         let target = self.record(to)?;
-        match target {
-            Some(row) if row.is_live() && overwrite == Overwrite::Never => {
-                Err(Error::AlreadyExists { id: to.clone(), version: row.version })
+        let Some(RecordRow { state: RecordState::Live(stored), version, .. }) = &target else {
+            return Ok(target);
+        };
+        match &stored.pending {
+            _ if overwrite == Overwrite::Never => {
+                Err(Error::AlreadyExists { id: to.clone(), version: *version })
             }
-            target => Ok(target),
+            Some(pending) => Err(Error::Pending { id: to.clone(), since: pending.since }),
+            None => Ok(target),
         }
     }
 

@@ -186,11 +186,11 @@ fn purging_says_how_much_it_would_forget() {
     let sandbox = Sandbox::with_ids(&["a"]);
     sandbox.put("a", "second");
     let mut terminal = Terminal::start(&sandbox.credb(["purge", "a"]));
-    terminal.expect("and 1 earlier version").expect("?").type_text("n\r");
+    terminal.expect("and all its earlier versions for good?").type_text("n\r");
     terminal.ends(1);
     assert_eq!(sandbox.version("a"), 2);
     let mut terminal = Terminal::start(&sandbox.credb(["purge", "a", "--history"]));
-    terminal.expect("Forget 1 earlier version of").expect("?").type_text("y\r");
+    terminal.expect("Forget all earlier versions of").expect("?").type_text("y\r");
     let screen = terminal.ends(0);
     assert!(screen.contains("credb compact"), "{screen}");
     sandbox.credb(["history", "a"]).run().ok().stdout("");

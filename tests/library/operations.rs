@@ -239,6 +239,11 @@ fn move_to(
         prop_assert!(matches!(moved, Err(Error::AlreadyExists { .. })), "{:?}", moved);
         return compare(vault, model, from);
     }
+    let waits = model.present(to).is_some_and(|target| target.pending.is_some());
+    if waits && !(from == to && old == Old::Removed) {
+        prop_assert!(matches!(moved, Err(Error::Pending { .. })), "{:?}", moved);
+        return compare(vault, model, to);
+    }
     let change = moved.map_err(|error| TestCaseError::fail(format!("{error:?}")))?;
     prop_assert_eq!(change.created, model.present(to).is_none());
     prop_assert_eq!(change.changed, model.move_to(from, to, old, &source));

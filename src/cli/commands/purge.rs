@@ -55,21 +55,20 @@ fn ask(
     what: Purge,
     prompt: Prompt,
 ) -> Result<Condition, Failure> {
-    let (version, earlier) = vault.read(|snapshot| {
-        let present = snapshot.find(id)?.map(|credential| credential.metadata.version);
-        Ok((present, snapshot.history(id)?.len()))
+    let version = vault.read(|snapshot| {
+        // Tells too if there never was one.
+        snapshot.history(id)?;
+        Ok(snapshot.find(id)?.map(|credential| credential.metadata.version))
     })?;
-    let and = match earlier {
-        0 => String::new(),
-        number => format!(" and {}", count(number, "earlier version", "earlier versions")),
-    };
+    // Without their number: there may be some beyond the limit, which nothing shows.
     let question = match (what, version) {
-        (Purge::History, _) => {
-            let earlier = count(earlier, "earlier version", "earlier versions");
-            format!("Forget {earlier} of \"{id}\" for good?")
+        (Purge::History, _) => format!("Forget all earlier versions of \"{id}\" for good?"),
+        (Purge::All, Some(_)) => {
+            format!("Forget \"{id}\" and all its earlier versions for good?")
         }
-        (Purge::All, Some(_)) => format!("Forget \"{id}\"{and} for good?"),
-        (Purge::All, None) => format!("Forget the removed \"{id}\"{and} for good?"),
+        (Purge::All, None) => {
+            format!("Forget the removed \"{id}\" and all its earlier versions for good?")
+        }
     };
     match prompt.confirm(&question, Answer::No)? {
         Answer::Yes => Ok(Condition::IfVersion(version.unwrap_or(0))),

@@ -18,8 +18,8 @@ impl Operation {
     /// # Errors
     ///
     /// Those of the [`Transaction`]'s own operations. Where the operation is refused (it is
-    /// [`Error::NotFound`], [`Error::AlreadyExists`], [`Error::VersionMismatch`] or
-    /// [`Error::Invalid`]) the transaction is as it was.
+    /// [`Error::NotFound`], [`Error::AlreadyExists`], [`Error::VersionMismatch`],
+    /// [`Error::Pending`] or [`Error::Invalid`]) the transaction is as it was.
     pub fn apply(&self, transaction: &mut Transaction<'_>) -> Result<String> {
         Ok(match self {
             Self::Set { id, edit, condition } => {

@@ -96,12 +96,19 @@ impl Model {
         expected.version += 1;
     }
 
+    /// The next version, in which this is done to what is not its content: nothing is kept.
+    fn step(&mut self, id: usize, step: impl FnOnce(&mut Expected)) {
+        let expected = self.ids.entry(IDS[id]).or_default();
+        step(expected);
+        expected.version += 1;
+    }
+
     /// Whether a password can be made to wait.
     pub(super) fn prepare(&mut self, id: usize, password: &str) -> bool {
         let is_free =
             self.present(id).is_some_and(|now| now.pending.is_none() && now.password != password);
         if is_free {
-            self.change(id, |expected| expected.pending = Some(password.to_owned()));
+            self.step(id, |expected| expected.pending = Some(password.to_owned()));
         }
         is_free
     }
@@ -122,7 +129,7 @@ impl Model {
     pub(super) fn abandon(&mut self, id: usize) -> bool {
         let is_pending = self.present(id).is_some_and(|now| now.pending.is_some());
         if is_pending {
-            self.change(id, |expected| expected.pending = None);
+            self.step(id, |expected| expected.pending = None);
         }
         is_pending
     }

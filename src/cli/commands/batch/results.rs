@@ -160,6 +160,7 @@ fn is_refusal(error: &Error) -> bool {
         Error::NotFound { .. }
             | Error::AlreadyExists { .. }
             | Error::VersionMismatch { .. }
+            | Error::Pending { .. }
             | Error::Invalid { .. }
     )
 }

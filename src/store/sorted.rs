@@ -4,7 +4,7 @@
 //! a file again and again, more of them than the engine keeps in memory. In the order of the keys
 //! each page is visited once.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::iter::Peekable;
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
@@ -62,9 +62,6 @@ pub(super) struct Sorted<'a> {
     rows: &'a mut dyn WriteRows,
     /// All tables in one: the rows of a credential stand side by side.
     held: BTreeMap<(Key, Table), Change>,
-    /// A piece of each key: a large transaction mostly asks for keys that are not held, and a set
-    /// of small numbers tells that in a tenth of the time.
-    pieces: HashSet<u64>,
     ahead: Ahead,
     bytes: usize,
     most: usize,
@@ -72,13 +69,11 @@ pub(super) struct Sorted<'a> {
 
 impl<'a> Sorted<'a> {
     pub(super) fn new(rows: &'a mut dyn WriteRows) -> Self {
-        let (held, pieces, ahead) = (BTreeMap::new(), HashSet::new(), Ahead::default());
-        Self { rows, held, pieces, ahead, bytes: 0, most: MOST_HELD }
+        Self { rows, held: BTreeMap::new(), ahead: Ahead::default(), bytes: 0, most: MOST_HELD }
     }
 
     fn hold(&mut self, table: Table, key: &[u8], change: Change) {
         self.bytes += key.len() + change.size() + EACH;
-        self.pieces.insert(piece(key));
         if let Some(former) = self.held.insert((Key::from_slice(key), table), change) {
             self.bytes -= key.len() + former.size() + EACH;
         }
@@ -95,8 +90,7 @@ impl<'a> Sorted<'a> {
     }
 
     fn held(&self, table: Table, key: &[u8]) -> Option<&Change> {
-        let is_likely = self.pieces.contains(&piece(key));
-        if is_likely { self.held.get(&(Key::from_slice(key), table)) } else { None }
+        self.held.get(&(Key::from_slice(key), table))
     }
 
     /// The changes of a table's rows whose keys begin with `prefix`.
@@ -112,12 +106,6 @@ impl<'a> Sorted<'a> {
             .filter(move |((_, own), _)| *own == table)
             .map(|((key, _), change)| (key, change))
     }
-}
-
-/// The end of a blind id, or of a shorter key.
-fn piece(key: &[u8]) -> u64 {
-    let end = &key[..key.len().min(20)];
-    end.iter().rev().take(8).fold(0, |piece, byte| piece << 8 | u64::from(*byte))
 }
 
 impl ReadRows for Sorted<'_> {
@@ -193,7 +181,6 @@ impl WriteRows for Sorted<'_> {
 
     fn settle(&mut self) -> Result<()> {
         self.bytes = 0;
-        self.pieces.clear();
         let held = std::mem::take(&mut self.held);
         self.ahead.follow(held.values().map(Change::later));
         for (position, ((key, table), change)) in held.into_iter().enumerate() {

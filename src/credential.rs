@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
-pub use self::earlier::{Earlier, Replacement};
+pub use self::earlier::{Earlier, Lineage, Replacement};
 pub(crate) use self::edit::same_content;
 pub use self::edit::{Condition, Edit, Patch};
 

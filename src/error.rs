@@ -79,7 +79,7 @@ pub enum Error {
         version: u64,
     },
 
-    /// No earlier version of the credential is kept, or none that differs from it.
+    /// No earlier version of this very credential is kept, or none that differs from it.
     #[error("no earlier version of credential \"{id}\" is kept to go back to")]
     NoEarlierVersion {
         /// The credential.

@@ -44,8 +44,8 @@ mod store;
 mod vault;
 
 pub use credential::{
-    BUILT_IN_FIELDS, Change, Condition, Credential, CredentialId, Earlier, Edit, Metadata, Patch,
-    Pending, Replacement, limits,
+    BUILT_IN_FIELDS, Change, Condition, Credential, CredentialId, Earlier, Edit, Lineage, Metadata,
+    Patch, Pending, Replacement, limits,
 };
 pub use error::{Attempt, Error, Result};
 pub use keys::{KdfCost, KeySource, NewKey, Passphrase, RecoveryCode, Slot, SlotKind};

@@ -39,12 +39,24 @@ impl fmt::Display for Replacement {
     }
 }
 
+/// Whose an earlier version is: an id can have been that of several credentials, one after the
+/// other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lineage {
+    /// Of the credential that has this id, or had it last.
+    Own,
+    /// Of another one, which had this id before that.
+    Other,
+}
+
 /// A credential as it was before a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Earlier {
     /// All of it, under the id it is kept under.
     pub credential: Credential,
+    /// Whose it is.
+    pub lineage: Lineage,
     /// What took its place.
     pub replacement: Replacement,
     /// When that was.

@@ -13,7 +13,9 @@ use data_encoding::BASE64;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::credential::{Change, Credential, CredentialId, Earlier, Metadata, Replacement};
+use crate::credential::{
+    Change, Credential, CredentialId, Earlier, Lineage, Metadata, Replacement,
+};
 
 pub use self::read::{Parsed, read_credentials, read_renewal};
 pub(super) use self::read::{check_keys, id_member, not, with_member};
@@ -63,7 +65,8 @@ pub fn metadata(metadata: &Metadata) -> Value {
     Value::Object(members(metadata))
 }
 
-/// An earlier version: the credential, and `replaced_at`, `how` (`updated`, `removed` or `renamed`)
+/// An earlier version: the credential, `of_another_credential` (whether it is one that had this id
+/// before the credential that has it), and `replaced_at`, `how` (`updated`, `removed` or `renamed`)
 /// and `renamed_from`.
 #[must_use]
 pub fn earlier(earlier: &Earlier, secrets: Secrets) -> Value {
@@ -72,6 +75,7 @@ pub fn earlier(earlier: &Earlier, secrets: Secrets) -> Value {
         Replacement::Renamed { from } => Some(from.as_str()),
         _ => None,
     };
+    document["of_another_credential"] = (earlier.lineage == Lineage::Other).into();
     document["replaced_at"] = time(earlier.replaced_at).into();
     document["how"] = earlier.replacement.as_str().into();
     document["renamed_from"] = from.into();

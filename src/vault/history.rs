@@ -6,10 +6,11 @@
 use std::collections::BTreeSet;
 
 use super::Vault;
-use super::snapshot::{Snapshot, damaged};
+use super::epochs::Home;
+use super::snapshot::{Snapshot, damaged, open_record};
 use super::transaction::Transaction;
 use crate::codec::HistoryRow;
-use crate::credential::{Credential, CredentialId, Earlier, Replacement};
+use crate::credential::{Credential, CredentialId, Earlier, Lineage, Replacement};
 use crate::error::{Error, Result};
 use crate::keys::{EpochKeys, HistoryKey};
 use crate::store::{ReadRows, Table};
@@ -66,9 +67,11 @@ impl Snapshot<'_> {
     ///
     /// [`Error::NotFound`] if the vault never had it; [`Error::Corrupt`] and [`Error::Io`].
     pub fn history(&self, id: &CredentialId) -> Result<Vec<Earlier>> {
-        let (epoch, versions) = self.kept_versions(id)?;
-        let rows = versions.into_iter().map(|version| self.earlier(epoch, id, version));
-        rows.map(|row| row.map(Earlier::from)).collect()
+        let home = self.known(id)?;
+        let uid = open_record(self.keys().vault_key().vault(), id, &home)?.uid;
+        let versions = self.kept_versions(home.epoch, id)?;
+        let rows = versions.into_iter().map(|version| self.earlier(home.epoch, id, version));
+        rows.map(|row| row.map(|row| row.seen_from(uid))).collect()
     }
 
     /// The credential as it was at a version, its present one included.
@@ -82,19 +85,21 @@ impl Snapshot<'_> {
         if let Some(present) = present.filter(|present| present.metadata.version == version) {
             return Ok(present);
         }
-        let (epoch, versions) = self.kept_versions(id)?;
-        if !versions.contains(&version) {
+        let epoch = self.known(id)?.epoch;
+        if !self.kept_versions(epoch, id)?.contains(&version) {
             return Err(not_kept(self.rows(), epoch, id, version));
         }
         Ok(self.earlier(epoch, id, version)?.credential)
     }
 
-    /// The versions that are kept, the newest first, no more than the limit says, and the epoch
-    /// that they are in.
-    fn kept_versions(&self, id: &CredentialId) -> Result<(&EpochKeys, Vec<u64>)> {
-        let home = self.home(id)?.ok_or_else(|| Error::NotFound { ids: vec![id.clone()] })?;
-        let limit = self.config()?.history_keep;
-        Ok((home.epoch, kept_versions(self.rows(), home.epoch, id, limit)?))
+    /// Where the rows are of an id that the vault has, or had.
+    pub(super) fn known(&self, id: &CredentialId) -> Result<Home<'_>> {
+        self.home(id)?.ok_or_else(|| Error::NotFound { ids: vec![id.clone()] })
+    }
+
+    /// The versions that are kept, the newest first, no more than the limit says.
+    pub(super) fn kept_versions(&self, epoch: &EpochKeys, id: &CredentialId) -> Result<Vec<u64>> {
+        kept_versions(self.rows(), epoch, id, self.config()?.history_keep)
     }
 
     fn earlier(&self, epoch: &EpochKeys, id: &CredentialId, version: u64) -> Result<HistoryRow> {
@@ -283,9 +288,12 @@ pub(super) fn open(
     Ok(row)
 }
 
-impl From<HistoryRow> for Earlier {
-    fn from(row: HistoryRow) -> Self {
-        Self { credential: row.credential, replacement: row.replacement, replaced_at: row.at }
+impl HistoryRow {
+    /// What the credential of this uid has in it: an earlier version of its own, or another's.
+    pub(super) fn seen_from(self, uid: [u8; 16]) -> Earlier {
+        let lineage = if self.uid == uid { Lineage::Own } else { Lineage::Other };
+        let Self { credential, replacement, at: replaced_at, .. } = self;
+        Earlier { credential, lineage, replacement, replaced_at }
     }
 }
 

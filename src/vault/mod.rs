@@ -11,6 +11,7 @@ mod header;
 mod history;
 mod info;
 mod lease;
+mod left_behind;
 mod list;
 mod locked;
 mod manifest;

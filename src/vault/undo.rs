@@ -2,7 +2,7 @@
 
 use super::history::not_kept;
 use super::transaction::{Transaction, change};
-use crate::codec::RecordState;
+use crate::codec::{HistoryRow, RecordState};
 use crate::credential::{Change, Condition, Credential, CredentialId, Replacement, same_content};
 use crate::error::{Error, Result};
 use crate::store::Table;
@@ -30,7 +30,8 @@ impl Transaction<'_> {
     /// Makes a new version with the content of an earlier one: of this version, or of the newest
     /// that differs from what is stored. Brings a removed credential back too. The password is as
     /// old as it was then; what is replaced is kept as by every change, so that a second undo
-    /// takes the first back.
+    /// takes the first back. A version of another credential that had this id before
+    /// ([`Lineage::Other`](crate::Lineage)) is taken only if it is asked for.
     ///
     /// # Errors
     ///
@@ -69,7 +70,10 @@ impl Transaction<'_> {
             RecordState::Removed { .. } => None,
         };
         condition.check(id, stored.as_ref().map_or(0, |_| version))?;
-        let earlier = self.earlier_to_restore(id, to, stored.as_ref())?;
+        let earlier = match to {
+            Some(to) => self.version_to_restore(id, to, stored.as_ref())?,
+            None => self.own_to_restore((id, uid), stored.as_ref())?,
+        };
         let to = earlier.metadata.version;
         if let Some(stored) = stored.as_ref().filter(|stored| same_content(stored, &earlier)) {
             return Ok(Undone { change: change(stored, false, false), to });
@@ -111,29 +115,32 @@ impl Transaction<'_> {
         Ok(dropped)
     }
 
-    /// The version asked for, or the newest one that is not what is stored.
-    fn earlier_to_restore(
+    /// The version asked for, whosever it is.
+    fn version_to_restore(
         &mut self,
         id: &CredentialId,
-        to: Option<u64>,
+        to: u64,
         stored: Option<&Credential>,
     ) -> Result<Credential> {
-        if let (Some(to), Some(stored)) = (to, stored)
-            && stored.metadata.version == to
-        {
+        if let Some(stored) = stored.filter(|stored| stored.metadata.version == to) {
             return Ok(stored.clone());
         }
-        let kept = self.kept_versions(id)?;
-        if let Some(version) = to {
-            if !kept.contains(&version) {
-                return Err(not_kept(self.rows(), self.epoch(), id, version));
-            }
-            return Ok(self.earlier(id, version)?.credential);
+        if !self.kept_versions(id)?.contains(&to) {
+            return Err(not_kept(self.rows(), self.epoch(), id, to));
         }
-        for version in kept {
-            let earlier = self.earlier(id, version)?.credential;
-            if stored.is_none_or(|stored| !same_content(stored, &earlier)) {
-                return Ok(earlier);
+        Ok(self.earlier(id, to)?.credential)
+    }
+
+    /// The newest version of this very credential that is not what is stored.
+    fn own_to_restore(
+        &mut self,
+        (id, uid): (&CredentialId, [u8; 16]),
+        stored: Option<&Credential>,
+    ) -> Result<Credential> {
+        for version in self.kept_versions(id)? {
+            let HistoryRow { uid: whose, credential, .. } = self.earlier(id, version)?;
+            if whose == uid && stored.is_none_or(|stored| !same_content(stored, &credential)) {
+                return Ok(credential);
             }
         }
         Err(Error::NoEarlierVersion { id: id.clone() })

@@ -103,6 +103,68 @@ fn a_renamed_credential_has_its_history_with_it() {
     assert_eq!(sandbox.password("b"), "two");
 }
 
+/// `target` was one credential, and is now another that was `source`.
+fn moved_onto_a_used_id() -> Sandbox {
+    let sandbox = Sandbox::with_vault();
+    for password in ["t1", "t2", "t3", "t4"] {
+        sandbox.put("target", password);
+    }
+    sandbox.credb(["remove", "target", "--force"]).run().ok();
+    sandbox.put("source", "s1");
+    sandbox.put("source", "s2");
+    sandbox.credb(["rename", "source", "target"]).run().ok();
+    sandbox
+}
+
+#[test]
+fn undo_does_not_bring_the_secret_of_another_credential_back_unasked() {
+    let sandbox = moved_onto_a_used_id();
+    let undo = sandbox.credb(["undo", "target"]).run().fails(3).hides("t4");
+    undo.stderr_has("no earlier version of credential \"target\"").hints("credb history source");
+    sandbox.credb(["undo", "target", "--json"]).run().fails_json(3, "not_found");
+    assert_eq!((sandbox.password("target"), sandbox.version("target")), ("s2".to_owned(), 5));
+    assert_eq!(brief(&sandbox, "source"), json!([[1, "s1", "updated"]]));
+    sandbox.put("target", "s3");
+    sandbox.credb(["undo", "target"]).run().ok();
+    assert_eq!(sandbox.password("target"), "s2");
+    sandbox.credb(["undo", "target", "--to", "4"]).run().ok();
+    assert_eq!(sandbox.password("target"), "t4", "it was asked for");
+    sandbox.credb(["verify"]).run().ok();
+}
+
+#[test]
+fn a_history_marks_what_belongs_to_another_credential() {
+    let sandbox = moved_onto_a_used_id();
+    sandbox.put("target", "s3");
+    let marks: Value = history(&sandbox, "target")
+        .as_array()
+        .expect("an array")
+        .iter()
+        .map(|row| json!([row["password"], row["of_another_credential"]]))
+        .collect();
+    let others = ["t4", "t3", "t2", "t1"].map(|password| json!([password, true]));
+    let expected: Value = [json!(["s2", false])].into_iter().chain(others).collect();
+    assert_eq!(marks, expected);
+    let lines = sandbox.credb(["history", "target"]).run().ok().lines();
+    let how: Vec<&str> = lines.iter().filter_map(|line| line.split('\t').nth(3)).collect();
+    assert_eq!(how[..2], ["updated", "removed (another credential)"]);
+    let whole = sandbox.credb(["history", "target", "--show-password"]).run().ok();
+    whole.stdout_has(", updated (another credential)\n");
+    // Whose they are does not hang on the id: `source` is nobody's now.
+    assert_eq!(history(&sandbox, "source")[0]["of_another_credential"], true);
+}
+
+#[test]
+fn undo_names_what_there_is_instead() {
+    let sandbox = Sandbox::with_ids(&["a", "b"]);
+    sandbox.put("b", "second of b");
+    sandbox.credb(["rename", "a", "b", "--force"]).run().ok();
+    let undo = sandbox.credb(["undo", "b"]).run().fails(3);
+    undo.stderr_has("versions 2 and 1 are of another").hints("credb undo b --to 2");
+    sandbox.credb(["set", "new", "--generate"]).run().ok();
+    sandbox.credb(["undo", "new"]).run().fails(3).hints("credb history new");
+}
+
 #[test]
 fn purge_forgets_for_good() {
     let sandbox = changed();

@@ -275,11 +275,31 @@ fn compare(vault: &Vault, model: &Model, which: usize) -> Result<(), TestCaseErr
             let credential = earlier.credential;
             let text = credential.password.expose_str().expect("text").to_owned();
             let username = credential.metadata.username.unwrap_or_default();
-            (credential.metadata.version, text, username)
+            (credential.metadata.version, earlier.lineage, text, username)
         };
         all.into_iter().map(row).collect::<Vec<_>>()
     });
     prop_assert_eq!(history, model.history(which));
+    if model.knows(which) {
+        let left = vault.read(|snapshot| snapshot.left_behind(&id)).expect("a look at all");
+        let places = left.into_iter().map(|earlier| earlier.credential.metadata);
+        let places: Vec<_> = places.map(|one| (one.id.to_string(), one.version)).collect();
+        let expected = model.left_behind(which).into_iter();
+        prop_assert_eq!(places, expected.map(|(id, v)| (id.to_owned(), v)).collect::<Vec<_>>());
+    }
+    undo_would(vault, model, which)
+}
+
+/// What an undo would go back to, in every state: it is done in a transaction that fails.
+fn undo_would(vault: &Vault, model: &Model, which: usize) -> Result<(), TestCaseError> {
+    let mut done = None;
+    let failed = vault.write(|transaction| -> credb::Result<()> {
+        done = transaction.undo(&id(IDS[which]), None, Condition::Always).ok();
+        Err(Error::Poisoned)
+    });
+    prop_assert!(failed.is_err());
+    let done = done.map(|undone| (undone.to, undone.change.changed));
+    prop_assert_eq!(done, model.clone().undo(which, None));
     Ok(())
 }
 

@@ -37,7 +37,8 @@ pub(crate) struct HistoryArgs {
 #[derive(Args)]
 #[command(after_help = "\
 It makes a new version with the content of the one before, also of a credential that was removed. A
-second undo takes the first one back.
+second undo takes the first one back. A version of another credential that had this id before is
+taken only if --to names it.
 
 Examples:
   credb undo mysql-prod

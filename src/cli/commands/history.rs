@@ -1,7 +1,7 @@
 //! `history`: what a credential was before.
 
 use credb::exchange::json::{self, Secrets};
-use credb::{Earlier, Replacement};
+use credb::{Earlier, Lineage, Replacement};
 
 use super::get;
 use crate::cli::args::HistoryArgs;
@@ -52,10 +52,14 @@ pub(super) fn run(context: &Context, args: HistoryArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What took its place.
+/// What took its place, and whether it is another credential's.
 fn how(earlier: &Earlier) -> String {
-    match &earlier.replacement {
+    let how = match &earlier.replacement {
         Replacement::Renamed { from } => format!("renamed from {from}"),
         other => other.to_string(),
+    };
+    match earlier.lineage {
+        Lineage::Own => how,
+        Lineage::Other => format!("{how} (another credential)"),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use credb::{Condition, Purge};
+use credb::{Condition, Lineage, Purge};
 
 use super::IDS;
 
@@ -16,9 +16,22 @@ pub(super) struct Expected {
     pub(super) version: u64,
     /// The password that is to take the place of the present one, or was at the removal.
     pub(super) pending: Option<String>,
-    /// Password and user name by version.
-    earlier: BTreeMap<u64, (String, String)>,
+    /// Which credential it is: an id can be that of several, one after the other.
+    number: u32,
+    /// What was before, by version.
+    earlier: BTreeMap<u64, Earlier>,
 }
+
+/// An earlier version: of which credential, its password and its user name.
+#[derive(Debug, Clone)]
+struct Earlier {
+    number: u32,
+    password: String,
+    username: String,
+}
+
+/// An earlier version as `history` shows it: its number, whose it is, password and user name.
+pub(super) type Shown = (u64, Lineage, String, String);
 
 impl Expected {
     fn same_content(&self, other: &Self) -> bool {
@@ -27,8 +40,13 @@ impl Expected {
 
     /// Keeps what is about to be replaced.
     fn keep(&mut self, keep: usize) {
-        self.earlier.insert(self.version, (self.password.clone(), self.username.clone()));
+        self.earlier.insert(self.version, self.as_earlier());
         self.trim(keep);
+    }
+
+    fn as_earlier(&self) -> Earlier {
+        let (password, username) = (self.password.clone(), self.username.clone());
+        Earlier { number: self.number, password, username }
     }
 
     fn trim(&mut self, keep: usize) {
@@ -45,14 +63,17 @@ pub(super) enum Old {
     Kept,
 }
 
+#[derive(Clone)]
 pub(super) struct Model {
     ids: BTreeMap<&'static str, Expected>,
     keep: usize,
+    /// How many credentials there were.
+    credentials: u32,
 }
 
 impl Model {
     pub(super) fn new(keep: usize) -> Self {
-        Self { ids: BTreeMap::new(), keep }
+        Self { ids: BTreeMap::new(), keep, credentials: 0 }
     }
 
     pub(super) fn version(&self, id: usize) -> u64 {
@@ -81,10 +102,31 @@ impl Model {
         present.map(|(id, expected)| ((*id).to_owned(), expected.version)).collect()
     }
 
-    /// Version, password and user name, the newest first.
-    pub(super) fn history(&self, id: usize) -> Option<Vec<(u64, String, String)>> {
-        let earlier = self.ids.get(IDS[id])?.earlier.iter().rev();
-        Some(earlier.map(|(version, (p, u))| (*version, p.clone(), u.clone())).collect())
+    /// The newest first.
+    pub(super) fn history(&self, id: usize) -> Option<Vec<Shown>> {
+        let expected = self.ids.get(IDS[id])?;
+        let shown = |(version, earlier): (&u64, &Earlier)| {
+            let own = earlier.number == expected.number;
+            let lineage = if own { Lineage::Own } else { Lineage::Other };
+            (*version, lineage, earlier.password.clone(), earlier.username.clone())
+        };
+        Some(expected.earlier.iter().rev().map(shown).collect())
+    }
+
+    /// The earlier versions of this credential under other ids: these and their versions.
+    pub(super) fn left_behind(&self, id: usize) -> Vec<(&'static str, u64)> {
+        let Some(expected) = self.ids.get(IDS[id]) else { return Vec::new() };
+        let others = self.ids.iter().filter(|(other, _)| **other != IDS[id]);
+        let rows = others.flat_map(|(other, there)| {
+            there.earlier.iter().rev().map(|(version, earlier)| (*other, *version, earlier.number))
+        });
+        rows.filter(|row| row.2 == expected.number).map(|row| (row.0, row.1)).collect()
+    }
+
+    /// The number of a credential that was not there before.
+    fn next(&mut self) -> u32 {
+        self.credentials += 1;
+        self.credentials
     }
 
     /// The next version, in which this is done to the credential; what it replaces is kept.
@@ -146,8 +188,9 @@ impl Model {
         password: Option<&str>,
         username: Option<&str>,
     ) -> (bool, bool) {
-        let keep = self.keep;
-        let expected = self.ids.entry(IDS[id]).or_default();
+        let (keep, next) = (self.keep, self.next());
+        let new = || Expected { number: next, ..Expected::default() };
+        let expected = self.ids.entry(IDS[id]).or_insert_with(new);
         let created = !expected.present;
         let mut after = expected.clone();
         if created {
@@ -180,8 +223,9 @@ impl Model {
         if let Some(to) = to.filter(|to| expected.present && *to == expected.version) {
             return Some((to, false));
         }
-        let is = |(password, username): &(String, String)| {
-            expected.present && (password, username) == (&expected.password, &expected.username)
+        let differs = |earlier: &Earlier| {
+            let Earlier { password, username, .. } = earlier;
+            !expected.present || (password, username) != (&expected.password, &expected.username)
         };
         let (to, content) = match to {
             Some(to) => (to, expected.earlier.get(&to)?),
@@ -189,10 +233,10 @@ impl Model {
                 .earlier
                 .iter()
                 .rev()
-                .find(|(_, content)| !is(content))
-                .map(|(version, content)| (*version, content))?,
+                .find(|(_, earlier)| earlier.number == expected.number && differs(earlier))
+                .map(|(version, earlier)| (*version, earlier))?,
         };
-        let (password, username) = content.clone();
+        let Earlier { password, username, .. } = content.clone();
         // A rotation goes on, also one that a removal cut short; none that is over comes back.
         let goes_on = expected.present || to == expected.version;
         let pending = expected.pending.clone().filter(|_| goes_on);
@@ -213,7 +257,9 @@ impl Model {
 
     /// Whether renaming or copying this credential changes anything.
     pub(super) fn move_to(&mut self, from: usize, to: usize, old: Old, source: &Expected) -> bool {
-        let mut target = self.ids.get(IDS[to]).cloned().unwrap_or_default();
+        let next = self.next();
+        let new = || Expected { number: next, ..Expected::default() };
+        let mut target = self.ids.get(IDS[to]).cloned().unwrap_or_else(new);
         let same = target.present && target.same_content(source);
         if from == to || (same && old == Old::Kept) {
             return false;
@@ -226,21 +272,24 @@ impl Model {
             last = last.max(source.version);
             self.carry(from, source, &mut target);
         }
+        let number = if old == Old::Removed { source.number } else { target.number };
         let earlier = target.earlier;
         let version = last + 1;
         // A copy is a credential of its own: what waits, waits for the other one.
         let pending = source.pending.clone().filter(|_| old == Old::Removed);
-        let moved = Expected { present: true, version, earlier, pending, ..source.clone() };
+        let moved = Expected { present: true, version, number, earlier, pending, ..source.clone() };
         self.ids.insert(IDS[to], moved);
         true
     }
 
     /// Takes the earlier versions along, but for those whose number is taken.
     fn carry(&mut self, from: usize, source: &Expected, target: &mut Expected) {
+        let next = self.next();
         let Some(left) = self.ids.get_mut(IDS[from]) else { return };
-        (left.present, left.pending) = (false, None);
+        // What is added there later is another credential.
+        (left.present, left.pending, left.number) = (false, None, next);
         let mut moving = std::mem::take(&mut left.earlier);
-        moving.insert(source.version, (source.password.clone(), source.username.clone()));
+        moving.insert(source.version, source.as_earlier());
         for (version, content) in moving {
             match target.earlier.entry(version) {
                 Entry::Vacant(free) => {

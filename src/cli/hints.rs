@@ -164,10 +164,12 @@ impl Hints {
         if !self.root_may_have_it {
             return format!("make one with `{}`", self.command("init"));
         }
-        let command = match (&self.environment_vault, self.repeat(&[])) {
-            (Some(vault), Some(_)) => self.repeat(&["--vault", vault]),
-            (_, repeated) => repeated,
+        let words = self.repeatable.clone();
+        let words = match &self.environment_vault {
+            Some(vault) => words.map(|words| with_option(words, "--vault", vault)),
+            None => words,
         };
+        let command = words.map(|words| command_line(&words));
         let command = command.unwrap_or_else(|| match &self.environment_vault {
             Some(vault) => format!("credb list --vault {}", quote(vault)),
             None => self.command("list"),
@@ -175,23 +177,39 @@ impl Hints {
         format!("root has vaults here: `sudo {command}`")
     }
 
-    /// The command line once more, with further options.
-    fn repeat(&self, options: &[&str]) -> Option<String> {
-        let words = self.repeatable.as_ref()?;
-        let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
-        let (before, after) = words.split_at(end);
-        let words = before.iter().map(String::as_str).chain(options.iter().copied());
-        let words = words.chain(after.iter().map(String::as_str)).map(quote);
-        Some(std::iter::once("credb".to_owned()).chain(words).collect::<Vec<_>>().join(" "))
-    }
-
     fn busy(&self) -> String {
-        // Given twice, the later one counts: the arguments may hold another.
-        match self.repeat(&["--wait", "300"]) {
+        let longer = |words| command_line(&with_option(words, "--wait", "300"));
+        match self.repeatable.clone().map(longer) {
             Some(command) => format!("wait longer with `{command}`"),
             None => "wait longer with --wait SECONDS".to_owned(),
         }
     }
+}
+
+/// The words with this value of an option, in the place of another one.
+fn with_option(words: Vec<String>, option: &str, value: &str) -> Vec<String> {
+    let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
+    let (before, after) = words.split_at(end);
+    let mut changed = Vec::with_capacity(words.len() + 2);
+    let mut before = before.iter();
+    while let Some(word) = before.next() {
+        if word == option {
+            before.next();
+        } else if word.strip_prefix(option).is_none_or(|rest| !rest.starts_with('=')) {
+            changed.push(word.clone());
+        }
+    }
+    changed.extend([option.to_owned(), value.to_owned()]);
+    changed.extend(after.iter().cloned());
+    changed
+}
+
+/// The command line of this program with these words.
+fn command_line(words: &[String]) -> String {
+    std::iter::once("credb".to_owned())
+        .chain(words.iter().map(|word| quote(word)))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn not_a_vault(path: &Path) -> Option<String> {

@@ -8,6 +8,10 @@ use super::args::Color;
 /// `set` under all its names: its values may be secrets.
 const SET: [&str; 3] = ["set", "add", "vault-add"];
 
+/// The commands behind whose `--` stands the command line of another program, with secrets of its
+/// own. Elsewhere ids and paths may stand there.
+const WITH_COMMAND: [&str; 3] = ["run", "ensure", "rotate"];
+
 /// Global options that take no value.
 const FLAGS: [&str; 3] = ["--json", "--quiet", "--no-input"];
 
@@ -104,12 +108,21 @@ impl RawArguments {
         }
     }
 
-    /// The words after the program's name, if they may be repeated.
+    /// The words after the program's name, if they may be repeated: without those of another
+    /// program's command line, in whose place `COMMAND` stands.
     pub(crate) fn repeatable(&self) -> Option<Vec<String>> {
         if self.about_set() {
             return None;
         }
-        self.0.iter().skip(1).map(|word| word.to_str().map(str::to_owned)).collect()
+        let text = |word: &OsString| word.to_str().map(str::to_owned);
+        let end = self.0.iter().position(|word| word == "--");
+        match end {
+            Some(end) if self.verb().is_none_or(|verb| WITH_COMMAND.contains(&verb)) => {
+                let own = self.0[..=end].iter().skip(1).map(text);
+                own.chain([Some("COMMAND".to_owned())]).collect()
+            }
+            _ => self.0.iter().skip(1).map(text).collect(),
+        }
     }
 
     fn options(&self) -> impl Iterator<Item = &OsStr> {
@@ -127,7 +140,12 @@ impl RawArguments {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::CommandFactory;
+
     use super::*;
+    use crate::cli::args::Cli;
 
     fn raw(words: &[&str]) -> RawArguments {
         RawArguments::of(std::iter::once("credb").chain(words.iter().copied()))
@@ -157,5 +175,23 @@ mod tests {
             assert_eq!(raw(&["--wait", "1", name, "x", "-p", "hunter2"]).repeatable(), None);
         }
         assert_eq!(raw(&["get", "a b"]).repeatable().unwrap(), ["get", "a b"]);
+    }
+
+    #[test]
+    fn the_command_lines_of_other_programs_are_not_repeated() {
+        let mut command = Cli::command();
+        command.build();
+        let takes_one = |command: &&clap::Command| {
+            command.get_arguments().any(|argument| argument.is_last_set())
+        };
+        let own = command.get_subcommands().filter(takes_one).map(clap::Command::get_name);
+        let own: BTreeSet<_> = own.collect();
+        assert_eq!(own, WITH_COMMAND.into_iter().collect());
+        for name in WITH_COMMAND {
+            let words = raw(&["--quiet", name, "x", "--", "curl", "-H", "s3cret", "--", "x"]);
+            assert_eq!(words.repeatable().unwrap(), ["--quiet", name, "x", "--", "COMMAND"]);
+        }
+        assert_eq!(raw(&["get", "--", "-x"]).repeatable().unwrap(), ["get", "--", "-x"]);
+        assert_eq!(raw(&["-v", "--", "s3cret"]).repeatable().unwrap(), ["-v", "--", "COMMAND"]);
     }
 }

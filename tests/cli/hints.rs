@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Outcome, Sandbox, alter_row};
+use crate::support::{Outcome, Sandbox, SlowSync, alter_row};
 
 /// The commands of a line: what stands from `credb` to the end of the quotation or line.
 fn commands(line: &str) -> Vec<Vec<String>> {
@@ -138,6 +138,20 @@ fn every_hint_names_a_command_that_exists() {
         named += hints_exist(&other, &other.credb(&arguments).run());
     }
     assert!(named >= 16, "hints should name commands: {named}");
+}
+
+#[test]
+fn a_hint_does_not_repeat_what_another_program_is_given() {
+    let sandbox = Sandbox::with_ids(&["a"]);
+    let shim = SlowSync::build();
+    let mut holder = shim.stop_at(sandbox.credb(["set", "b", "--generate"]), 2).spawn();
+    assert!(holder.stops(), "a write should sync at least twice");
+    let command = ["--", "printf", "%s", "Bearer S3CRET"];
+    for words in [&["ensure", "new", "--max-age", "1h"][..], &["rotate", "a", "--expires", "1d"]] {
+        let busy = sandbox.credb(words).args(["--wait", "0.2"]).args(command).run().fails(7);
+        let hint = format!("`credb {} --wait 300 -- COMMAND`", words.join(" "));
+        busy.hides("S3CRET").hints(&hint);
+    }
 }
 
 #[test]

@@ -99,6 +99,25 @@ fn every_command_in_a_hint_parses() {
 }
 
 #[test]
+fn a_longer_wait_takes_the_place_of_the_one_that_was_given() {
+    let busy = |words: &[&str]| {
+        let repeatable = Some(words.iter().map(|word| (*word).to_owned()).collect());
+        let error = Error::Busy { path: "/v".into(), waited: Duration::ZERO };
+        Hints { repeatable, ..Hints::default() }.for_error(&error).unwrap()
+    };
+    for (given, longer) in [
+        (&["get", "a"][..], "get a --wait 300"),
+        (&["--wait", "1", "get", "a"], "get a --wait 300"),
+        (&["get", "--wait=1", "a", "--", "x"], "get a --wait 300 -- x"),
+        (&["get", "--", "--wait", "x"], "get --wait 300 -- --wait x"),
+    ] {
+        let hint = busy(given);
+        assert_eq!(hint, format!("wait longer with `credb {longer}`"));
+        assert_eq!(check(&hint), 1);
+    }
+}
+
+#[test]
 fn a_hint_repeats_the_vault_that_was_asked_for() {
     let hints = Hints { vault: Some("a b".to_owned()), ..Hints::default() };
     assert_eq!(hints.command("init"), "credb init --vault 'a b'");

@@ -112,3 +112,16 @@ fn a_stored_secret_cannot_drive_the_terminal() {
     assert!(screen.contains("one\r\ntwo ") && !screen.contains("\u{1b}[2J"), "{screen:?}");
     Terminal::start(&sandbox.credb(["inject"])).ends(2);
 }
+
+#[test]
+fn references_in_json_are_found_as_other_programs_write_them() {
+    let sandbox = Sandbox::with_ids(&["caf", "caf\u{e9}", "db/a"]);
+    for (template, filled) in [
+        (r#"{"p":"credb:\/\/db\/a"}"#, r#"{"p":"secret of db/a"}"#),
+        ("{\"p\": \"credb://caf\\u00e9\"}", "{\"p\": \"secret of caf\u{e9}\"}"),
+        (r#"{"\u00e9":"\/ credb:\/\/caf \u00e9" }"#, r#"{"\u00e9":"\/ secret of caf \u00e9" }"#),
+        (r#"{"credb://none":1}"#, r#"{"credb://none":1}"#),
+    ] {
+        sandbox.credb(["inject"]).stdin(template).run().ok().stdout(filled);
+    }
+}

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use credb::Vault;
 use credb::exchange::migrate;
-use credb::exchange::reference::{self, Piece, Template};
+use credb::exchange::reference::{Part, Template};
 use zeroize::Zeroizing;
 
 use super::resolve::Resolved;
@@ -26,9 +26,8 @@ pub(super) fn run(context: &Context, args: InjectArgs) -> Result<(), Failure> {
         return Err(Failure::usage("a template is needed: name it with --in-file, or pipe it in"));
     }
     let mut text = place.document()?;
-    let is_json = reference::is_json(&text);
     let mut vault = None;
-    if is_json && migrate::is_configuration(&text) {
+    if migrate::is_configuration(&text) {
         let name = args.in_file.as_deref().unwrap_or(Path::new("the template"));
         let vault = vault.insert(context.open()?);
         text = vault_first(context, vault, name, &text)?;
@@ -40,15 +39,11 @@ pub(super) fn run(context: &Context, args: InjectArgs) -> Result<(), Failure> {
     };
     let sink = Sink::new(args.out_file, PRIVATE);
     let mut page = sink.page(&context.output);
-    for piece in template.pieces() {
-        match piece {
-            Piece::Text(text) => page.push(text),
+    for part in template.filled(|reference| resolved.get(reference))?.parts() {
+        match part {
+            Part::Own(text) => page.push(text),
             // What is stored is escaped for a terminal; the template is the caller's own.
-            Piece::Reference(reference) if is_json => {
-                let value = resolved.get(reference)?;
-                page.stored(&reference::json_escaped(reference, &value)?);
-            }
-            Piece::Reference(reference) => page.stored(&resolved.get(reference)?),
+            Part::Value(value) => page.stored(value),
         }
     }
     sink.write(&context.output, page)

@@ -13,7 +13,7 @@ use super::{Collector, Holds, Import};
 use crate::credential::{Edit, Patch};
 use crate::error::{Error, Result};
 use crate::exchange::node::{Node, Object, quoted};
-use crate::exchange::reference::SCHEME;
+use crate::exchange::reference;
 
 pub(super) const EMAIL: &str = "email_settings";
 pub(super) const DATABASES: &str = "db_config";
@@ -193,9 +193,9 @@ fn database_name(object: &Object) -> Name {
     Ok((format!("{dbms}-{number}"), format!("{}{place}", dbms.to_uppercase())))
 }
 
-/// Whether something stands there for a secret.
+/// Whether something in it stands for a secret, as it does for `inject`.
 fn is_reference(node: &Node) -> bool {
-    node.text().is_some_and(|text| text.starts_with(SCHEME))
+    node.text().is_some_and(reference::holds_any)
 }
 
 fn is_files(dbms: &str) -> bool {

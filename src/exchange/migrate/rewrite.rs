@@ -69,7 +69,7 @@ pub fn is_configuration(bytes: &[u8]) -> bool {
 /// let is_stored = |id: &CredentialId| stored.iter().any(|found| found.id == *id);
 /// let rewritten = migrate::rewrite(path, bytes, &import, is_stored)?;
 /// assert_eq!(rewritten.left[0].0, "db_config[1]");
-/// let full = Template::parse(&rewritten.text)?.fill_json(|reference| {
+/// let full = Template::parse(&rewritten.text)?.fill(|reference| {
 ///     let password = vault.get(reference.id())?.password;
 ///     Ok::<_, credb::Error>(password.expose().to_vec().into())
 /// })?;
@@ -201,7 +201,7 @@ mod tests {
         let text = r#"{"email_settings":{"smtp_host":"[::1] \"x\", é}}","smtp_user":"u","smtp_password":"p"}}"#;
         let value: serde_json::Value = serde_json::from_str(&all(text)).unwrap();
         let reference = value["email_settings"]["smtp_password"].as_str().unwrap();
-        assert_eq!(reference, "credb://smtp-%5B::1%5D%20%22x%22%2C%20é%7D%7D");
+        assert_eq!(reference, "credb://smtp-%5B::1%5D%20%22x%22%2C%20%C3%A9%7D%7D");
         let template = crate::exchange::reference::Template::parse(reference.as_bytes()).unwrap();
         let ids: Vec<_> = template.references().map(|found| found.id().as_str()).collect();
         assert_eq!(ids, ["smtp-[::1] \"x\", é}}"]);

@@ -1,6 +1,8 @@
+use std::time::Duration;
+
 use proptest::prelude::*;
 
-use super::{Reference, Template};
+use super::{Part, Reference, Template};
 use crate::credential::CredentialId;
 use crate::error::Error;
 
@@ -104,6 +106,104 @@ fn bytes_that_are_no_text_stay_as_they_are() {
     assert_eq!(*filled, b"\xff\0 \xfd \xfe");
 }
 
+/// A text as the inside of a JSON string, some of its characters by their numbers.
+fn escaped_at_random(text: &str, escapes: &[bool]) -> String {
+    let one = |(character, escape): (char, &bool)| match (character, escape) {
+        (character, true) => character
+            .encode_utf16(&mut [0; 2])
+            .iter()
+            .map(|unit| format!("\\u{unit:04x}"))
+            .collect(),
+        ('"' | '\\', _) => format!("\\{character}"),
+        ('\n', _) => "\\n".to_owned(),
+        _ => character.to_string(),
+    };
+    text.chars().zip(escapes.iter().cycle()).map(one).collect()
+}
+
+#[test]
+fn references_in_json_are_those_that_its_strings_say() {
+    for (text, expected) in [
+        (r#"{"p":"credb:\/\/caf"}"#, r#"{"p":"<credb://caf>"}"#),
+        ("{\"p\":\"credb://caf\\u00e9\"}", "{\"p\":\"<credb://caf\u{e9}>\"}"),
+        (r#"{"p":"\u0063redb:\/\/a"}"#, r#"{"p":"<credb://a>"}"#),
+        (r#"{"p":"credb://a\n"}"#, r#"{"p":"<credb://a>\n"}"#),
+        (r#"{"p":"x\ty\/ {{ credb:\/\/a }}\"\u00e9"}"#, r#"{"p":"x\ty\/ <credb://a>\"\u00e9"}"#),
+        (
+            r#"{"p":"{{\tcredb://a }} {{\ncredb://b\n}}"}"#,
+            r#"{"p":"<credb://a> {{\n<credb://b>\n}}"}"#,
+        ),
+        (
+            "\u{feff}{\"a\": [ 1e2,\"credb://a\" ] }\r\n",
+            "\u{feff}{\"a\": [ 1e2,\"<credb://a>\" ] }\r\n",
+        ),
+        (r#""credb://a""#, r#""<credb://a>""#),
+        // Names of members are no place for secrets.
+        (
+            r#"{"credb://a" : "credb://b", "credb:\/\/c":1}"#,
+            r#"{"credb://a" : "<credb://b>", "credb:\/\/c":1}"#,
+        ),
+        // What is no JSON has no escapes.
+        (r"{'p':'credb:\/\/caf'}", r"{'p':'credb:\/\/caf'}"),
+    ] {
+        assert_eq!(marked(text).as_deref(), Ok(expected), "{text}");
+    }
+}
+
+#[test]
+fn a_malformed_reference_in_json_is_named_by_its_line() {
+    for (text, message) in [
+        ("[\n\n\"a\", \"credb:\\/\\/a?\"]", "line 3 has a question mark: write it as %3F"),
+        ("{\n\"a\": \"{{ credb://a\\n}}\"}", "line 2 has {{ before it and no }} behind it"),
+        (r#"["credb://a\ud83d"]"#, "line 1 is not UTF-8"),
+    ] {
+        assert_eq!(marked(text).unwrap_err(), format!("reference on {message}"), "{text}");
+    }
+}
+
+#[test]
+fn values_in_json_are_escaped_and_have_to_be_text() {
+    let template = Template::parse(br#"{"a": "credb://a", "b": "x{{ credb://a }}y"}"#).unwrap();
+    let filled = template.filled(|_| Ok::<_, Error>(b"\"\\\n".to_vec().into())).unwrap();
+    assert_eq!(filled.text(), br#"{"a": "\"\\\n", "b": "x\"\\\ny"}"#);
+    let parts = filled.parts().map(|part| match part {
+        Part::Own(own) => format!("own {}", String::from_utf8_lossy(own)),
+        Part::Value(value) => format!("value {}", String::from_utf8_lossy(value)),
+    });
+    let expected =
+        [r#"own {"a": ""#, r#"value \"\\\n"#, r#"own ", "b": "x"#, r#"value \"\\\n"#, r#"own y"}"#];
+    assert_eq!(parts.collect::<Vec<_>>(), expected);
+    let error = template.fill(|_| Ok::<_, Error>(b"\xff".to_vec().into())).unwrap_err();
+    assert_eq!(error.to_string(), "credb://a is not UTF-8, and what it goes into is JSON");
+}
+
+#[test]
+fn many_references_on_one_line_take_no_longer_than_on_many() {
+    let text = |separator: &str| vec!["{{ credb://a }}"; 200_000].join(separator).into_bytes();
+    let time = |text: &[u8]| {
+        let start = std::time::Instant::now();
+        assert_eq!(Template::parse(text).unwrap().references().count(), 200_000);
+        start.elapsed()
+    };
+    let (one, many) = (time(&text(" ")), time(&text("\n")));
+    assert!(one < 20 * many + Duration::from_millis(500), "{one:?}, {many:?} on many lines");
+}
+
+#[test]
+fn each_reference_has_its_line_and_is_asked_for_once() {
+    let template = Template::parse(b"credb://a\n\ncredb://b credb://a\n").unwrap();
+    let places: Vec<_> = template.places().map(|(line, found)| (line, found.to_string())).collect();
+    let expected = [(1, "credb://a"), (3, "credb://b"), (3, "credb://a")];
+    assert_eq!(places, expected.map(|(line, text)| (line, text.to_owned())));
+    let mut asked = Vec::new();
+    let filled = template.fill(|reference| {
+        asked.push(reference.to_string());
+        Ok::<_, Error>(Vec::new().into())
+    });
+    assert_eq!(*filled.unwrap(), b"\n\n \n");
+    assert_eq!(asked, ["credb://a", "credb://b"]);
+}
+
 proptest! {
     #[test]
     fn every_reference_survives_being_written(id in "\\PC{1,40}", field in "\\PC{1,20}") {
@@ -120,6 +220,31 @@ proptest! {
     #[test]
     fn text_without_the_scheme_stays_as_it_is(text in proptest::collection::vec(any::<u8>(), 0..99)) {
         let template = Template::parse(&text).unwrap();
-        prop_assert_eq!(&*template.fill(|_| Err(())).unwrap(), &text);
+        let none = |_: &Reference| Err(Error::Poisoned);
+        prop_assert_eq!(&*template.fill(none).unwrap(), &text);
+    }
+
+    #[test]
+    fn a_reference_in_json_is_found_however_it_is_escaped(
+        id in "[a-c\u{e9}\u{1f511}\"/ ]{1,9}",
+        escapes in proptest::collection::vec(any::<bool>(), 60),
+    ) {
+        if let Ok(id) = CredentialId::new(id) {
+            let reference = Reference::to_password(id.clone());
+            let written = escaped_at_random(&format!("<{{{{{reference}}}}}>\n"), &escapes);
+            let text = format!("{{\"credb://{written}\" : [\"{written}\"]}}");
+            let template = Template::parse(text.as_bytes()).unwrap();
+            prop_assert_eq!(template.references().collect::<Vec<_>>(), [&reference]);
+            let filled = template.fill(|_| Ok::<_, Error>(b"\"".to_vec().into())).unwrap();
+            let open = escaped_at_random("<", &escapes);
+            let tail = &written[written.rfind(r"\n").unwrap_or(0)..];
+            let filled = String::from_utf8(filled.to_vec()).unwrap();
+            let start = format!("{{\"credb://{written}\" : [\"{open}\\\"");
+            prop_assert!(filled.starts_with(&start), "{filled} {start}");
+            prop_assert!(tail.is_empty() || filled.contains(tail));
+            let value: serde_json::Value = serde_json::from_str(&filled).unwrap();
+            let said = value.as_object().unwrap().values().next().unwrap()[0].clone();
+            prop_assert_eq!(said.as_str().unwrap(), "<\">\n");
+        }
     }
 }

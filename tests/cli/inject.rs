@@ -125,3 +125,12 @@ fn references_in_json_are_found_as_other_programs_write_them() {
         sandbox.credb(["inject"]).stdin(template).run().ok().stdout(filled);
     }
 }
+
+#[test]
+fn a_bare_reference_right_behind_a_word_is_never_passed_over_in_silence() {
+    let sandbox = prepared();
+    let call = sandbox.credb(["inject"]).stdin("x\nmysql -pcredb://db/a\n");
+    call.run().fails(9).stderr_has("line 2").stderr_has("write it as `-p{{ credb://db/a }}`");
+    let clear = sandbox.credb(["inject"]).stdin("-p{{ credb://db/a }} xcredb://db/a");
+    clear.run().ok().stdout("-psecret of db/a xcredb://db/a");
+}

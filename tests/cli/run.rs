@@ -105,6 +105,18 @@ fn nothing_starts_when_a_reference_fails() {
 }
 
 #[test]
+fn a_variable_with_a_reference_right_behind_a_word_is_refused() {
+    let sandbox = prepared();
+    sandbox.file("env", "A=x\nOPTS=-pcredb://a\n");
+    let call = sandbox.credb(["run", "--env-file", "env", "--", "touch", "started"]);
+    call.run().fails(125).stderr_has("env, line 2").stderr_has("`-p{{ credb://a }}`");
+    assert!(!sandbox.path("started").exists());
+    sandbox.file("env", "OPTS=-p{{ credb://a }}\n");
+    let call = sandbox.credb(["run", "--env-file", "env"]).args(show("OPTS"));
+    call.run().ok().stdout("-psecret of a");
+}
+
+#[test]
 fn all_failures_of_credb_exit_with_125() {
     let sandbox = prepared();
     let true_with_secret = ["--env", "A=credb://a", "--", "true"];

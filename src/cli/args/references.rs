@@ -61,6 +61,7 @@ pub(crate) struct RunArgs {
 #[command(after_help = "\
 References stand bare, credb://mysql-prod, or in braces, {{ credb://mysql-prod#username }}. Bare
 ones end before the first character that is not a letter, a digit or one of -_./@:+=~%#?
+Right behind a word, as in -p{{ credb://mysql-prod }}, braces are needed.
 In a template that is JSON they stand in strings, and secrets are escaped as those want it.
 
 Examples:

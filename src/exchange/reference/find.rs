@@ -36,12 +36,32 @@ impl<'a> Finder<'a> {
         let mut position = self.done;
         loop {
             let scheme = position + index_of(&self.text[position..], SCHEME.as_bytes())?;
-            // What ends in our scheme's letters is another scheme.
-            if scheme == self.done || !is_scheme_letter(self.text[scheme - 1]) {
-                return Some(self.enclosed(scheme).unwrap_or_else(|| self.bare(scheme)));
+            match before(&self.text[self.done..scheme]) {
+                Before::Nothing => {
+                    return Some(self.enclosed(scheme).unwrap_or_else(|| self.bare(scheme)));
+                }
+                Before::Something(letters) => return Some(self.glued(scheme, letters)),
+                Before::Letters => position = scheme + SCHEME.len(),
             }
-            position = scheme + SCHEME.len();
         }
+    }
+
+    /// What can be a reference or another scheme, and is to be written clearly.
+    fn glued(&self, scheme: usize, letters: &[u8]) -> Found {
+        let bare = self.bare(scheme);
+        let reference = bare.reference.and_then(|reference| {
+            // An option and nothing else is repeated: it is no secret.
+            let before = match letters {
+                [b'-', option] => format!("-{}", char::from(*option)),
+                _ => "...".to_owned(),
+            };
+            let reason = format!(
+                "stands right behind a letter, a digit or one of +-. and could be part of a word: \
+                 write it as `{before}{{{{ {reference} }}}}`"
+            );
+            Err(Error::invalid("reference", reason))
+        });
+        Found { reference, ..bare }
     }
 
     fn bare(&self, scheme: usize) -> Found {
@@ -88,9 +108,30 @@ pub(super) fn is_bare(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || !byte.is_ascii() || b"-_./@:+=~%#?".contains(&byte)
 }
 
-/// RFC 3986, section 3.1.
-fn is_scheme_letter(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)
+/// What stands right before our scheme.
+enum Before<'a> {
+    /// Nothing that a scheme is made of.
+    Nothing,
+    /// Letters: it is another scheme, such as `xcredb` or `x+credb`.
+    Letters,
+    /// Something that can be part of a scheme, but is more likely an option, a number or a name.
+    Something(&'a [u8]),
+}
+
+fn before(text: &[u8]) -> Before<'_> {
+    // RFC 3986, section 3.1: a scheme begins with a letter.
+    let is_of_scheme = |byte: &&u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
+    let length = text.iter().rev().take_while(is_of_scheme).count();
+    match &text[text.len() - length..] {
+        [] => Before::Nothing,
+        [first, rest @ ..]
+            if first.is_ascii_alphabetic()
+                && rest.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'+') =>
+        {
+            Before::Letters
+        }
+        letters => Before::Something(letters),
+    }
 }
 
 fn parse(text: &[u8]) -> Result<Reference> {

@@ -16,7 +16,10 @@ use crate::exchange::node::without_mark;
 /// `{{ credb://db/app }}`. Everything else stays as it is, other braces too.
 ///
 /// A bare reference ends before the first character that is neither a letter, a digit nor one of
-/// `-_./@:+=~%#?`. An enclosed one may have any character but white space.
+/// `-_./@:+=~%#?`. An enclosed one may have any character but white space. Letters right before
+/// one, as in `xcredb://db/app`, make it another scheme, which stays as it is. Behind anything else
+/// that a scheme can have (a digit, `+`, `-`, `.`, or an option such as `-p`) a bare one is refused:
+/// it is to be enclosed.
 ///
 /// In a text that is JSON, references stand in strings, however those are written (`\/` is a
 /// slash), and what they stand for is escaped as JSON wants it. Names of members are left alone.
@@ -112,7 +115,7 @@ impl<'a> Template<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] names the line of a malformed one.
+    /// [`Error::Invalid`] names the line of a malformed one, and of one that has to be enclosed.
     pub fn parse(text: &'a [u8]) -> Result<Self> {
         let form = if is_json(text) { Form::Json } else { Form::Plain };
         let mut collector = Collector::new(text);

@@ -99,6 +99,35 @@ fn a_malformed_reference_in_a_template_is_named_by_its_line() {
 }
 
 #[test]
+fn a_bare_reference_right_behind_a_word_is_refused_unless_it_is_another_scheme() {
+    let reason = "stands right behind a letter, a digit or one of +-. and could be part of a word";
+    for (text, clear) in [
+        ("mysql -pcredb://db/test x", "-p{{ credb://db/test }}"),
+        ("-credb://a#user", "...{{ credb://a#user }}"),
+        ("hunter2credb://a", "...{{ credb://a }}"),
+        ("db.credb://a", "...{{ credb://a }}"),
+        ("7credb://a", "...{{ credb://a }}"),
+        ("+credb://a", "...{{ credb://a }}"),
+        ("--password-credb://a", "...{{ credb://a }}"),
+        ("{{ credb://b }}-credb://a", "...{{ credb://a }}"),
+        ("{{ -pcredb://a }}", "-p{{ credb://a }}"),
+        (r#"{"a":"-pcredb:\/\/a"}"#, "-p{{ credb://a }}"),
+    ] {
+        let expected = format!("reference on line 2 {reason}: write it as `{clear}`");
+        assert_eq!(marked(&format!("\n{text}")).unwrap_err(), expected, "{text}");
+    }
+    for text in ["xcredb://a", "see x+credb://a", "-p{{ xcredb://a }}", "(Mycredb://credb)"] {
+        assert_eq!(marked(text).as_deref(), Ok(text));
+    }
+    for text in ["=credb://a", "/credb://a", "_credb://a", "-p:credb://a", "\u{e9}credb://a"] {
+        let expected = text.replace("credb://a", "<credb://a>");
+        assert_eq!(marked(text), Ok(expected));
+    }
+    let message = marked("-pcredb://a?x").unwrap_err();
+    assert_eq!(message, "reference on line 1 has a question mark: write it as %3F");
+}
+
+#[test]
 fn bytes_that_are_no_text_stay_as_they_are() {
     let bytes = b"\xff\0 credb://a \xfe";
     let template = Template::parse(bytes).unwrap();

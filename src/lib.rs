@@ -5,6 +5,9 @@
 //! processes are serial, an acknowledged write is durable, and a reader sees one committed state
 //! without waiting for writers.
 //!
+//! [`Vault::resolve`] fills in the references (`credb://mysql-prod#username`) of a text, and gives
+//! back the full configuration of the predecessor, vault first.
+//!
 //! # Examples
 //!
 //! ```
@@ -22,6 +25,10 @@
 //! let id = CredentialId::new("mysql-prod")?;
 //! vault.set(&id, &Edit::new().username("root").password("P@ss"))?;
 //! assert_eq!(vault.get(&id)?.password.expose(), b"P@ss");
+//!
+//! // Texts that others may read hold references instead of secrets.
+//! let url = vault.resolve(b"mysql://root:{{ credb://mysql-prod }}@localhost")?;
+//! assert_eq!(url.text(), b"mysql://root:P@ss@localhost");
 //! # Ok(())
 //! # }
 //! ```

@@ -23,6 +23,15 @@ pub(crate) enum Failure {
         /// What to do about it, where the command knows better than the error.
         hint: Option<String>,
     },
+    /// The same, told in the words of the command, which knows more about it.
+    Told {
+        /// What it is.
+        error: Error,
+        /// How it is told.
+        message: String,
+        /// What to do about it, where the command knows better than the error.
+        hint: Option<String>,
+    },
     /// The command line is wrong, or a question would have to be asked and must not.
     Usage {
         /// What is wrong.
@@ -149,6 +158,7 @@ impl Failure {
         let hint = Some(hint.into());
         match self {
             Self::Library { error, .. } => Self::Library { error, hint },
+            Self::Told { error, message, .. } => Self::Told { error, message, hint },
             Self::Usage { message, .. } => Self::Usage { message, hint },
             other => other,
         }
@@ -173,7 +183,9 @@ impl Failure {
     /// The exit code.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Library { error, .. } | Self::Line { error, .. } => classify(error).1,
+            Self::Library { error, .. } | Self::Told { error, .. } | Self::Line { error, .. } => {
+                classify(error).1
+            }
             Self::AfterLines { failure, .. } => failure.exit_code(),
             Self::Usage { .. } | Self::Help { reason: HelpReason::Empty, .. } => 2,
             Self::Damaged { .. } => DAMAGED,
@@ -201,7 +213,9 @@ impl Failure {
 
     fn json_code(&self) -> &'static str {
         match self {
-            Self::Library { error, .. } | Self::Line { error, .. } => classify(error).0,
+            Self::Library { error, .. } | Self::Told { error, .. } | Self::Line { error, .. } => {
+                classify(error).0
+            }
             Self::AfterLines { failure, .. } => failure.json_code(),
             Self::Usage { .. } => "usage",
             Self::Damaged { .. } => "corrupt",
@@ -222,7 +236,8 @@ impl Failure {
             Self::AfterLines { line, failure } => {
                 format!("{}; the lines up to line {line} are stored", failure.message())
             }
-            Self::Usage { message, .. }
+            Self::Told { message, .. }
+            | Self::Usage { message, .. }
             | Self::Damaged { message, .. }
             | Self::Partial(message)
             | Self::Command { message, .. } => message.clone(),
@@ -236,7 +251,9 @@ impl Failure {
 
     fn hint(&self, hints: &Hints) -> Option<String> {
         match self {
-            Self::Library { error, hint } => hint.clone().or_else(|| hints.for_error(error)),
+            Self::Library { error, hint } | Self::Told { error, hint, .. } => {
+                hint.clone().or_else(|| hints.for_error(error))
+            }
             Self::Line { error, .. } => hints.for_error(error),
             // To call it again would do the stored lines twice.
             Self::AfterLines { line, failure } if failure.exit_code() == BUSY => {

@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 
+use serde_json::json;
+
 use crate::support::{Sandbox, Terminal, mode_of};
 
 const TEMPLATE: &str = "user = \"{{ credb://db/a#username }}\"\npassword = \"credb://db/a\"\n\
@@ -81,7 +83,7 @@ fn all_that_is_missing_is_named() {
     let sandbox = prepared();
     let template = "credb://x credb://db/a credb://y";
     let outcome = sandbox.credb(["inject"]).stdin(template).run().fails(3);
-    outcome.stderr_has("\"x\", \"y\"");
+    outcome.stderr_has("no credential \"x\" (line 1), \"y\" (line 1)");
 }
 
 #[test]
@@ -110,7 +112,61 @@ fn a_stored_secret_cannot_drive_the_terminal() {
     sandbox.file("in", "one\ntwo credb://a\n");
     let screen = Terminal::start(&sandbox.credb(["inject", "-i", "in"])).ends(0);
     assert!(screen.contains("one\r\ntwo ") && !screen.contains("\u{1b}[2J"), "{screen:?}");
+}
+
+#[test]
+fn a_terminal_is_read_if_it_is_asked_for() {
+    let sandbox = Sandbox::with_ids(&["a"]);
     Terminal::start(&sandbox.credb(["inject"])).ends(2);
+    let mut terminal = Terminal::start(&sandbox.credb(["inject", "-i", "-"]));
+    terminal.type_text("it is credb://a\r\u{4}");
+    let screen = terminal.ends(0);
+    assert!(screen.contains("it is secret of a"), "{screen:?}");
+}
+
+#[test]
+fn a_reference_that_stands_for_nothing_is_named_with_its_lines() {
+    let sandbox = Sandbox::with_ids(&["a"]);
+    let fails = |template: &str, message: &str| {
+        sandbox.credb(["inject"]).stdin(template).run().fails(3).stderr_has(message);
+    };
+    fails("\n\ncredb://none credb://none", "no credential \"none\" (line 3)");
+    fails("credb://a\ncredb://a#pin", "credential \"a\" has no pin (line 2)");
+    let six = "credb://none\n".repeat(6);
+    fails(&six, "\"none\" (line 1; line 2; line 3; and 3 more)");
+    fails("{\n\"db_config\": [],\n\"x\":\"credb://none\"}", "no credential \"none\" (line 3)");
+    let json = sandbox.credb(["inject", "--json"]).stdin("credb://none").run();
+    let error = json.fails_json(3, "not_found").error_json();
+    assert_eq!(error["message"], "no credential \"none\" (line 1)");
+}
+
+#[test]
+fn json_is_one_document_in_either_case() {
+    let sandbox = prepared();
+    let inject = ["inject", "--json"];
+    let text = sandbox.credb(inject).stdin("x credb://db/a \n").run().ok().silent().json();
+    assert_eq!(text, json!({"text": "x secret of db/a \n"}));
+    let bytes = sandbox.credb(inject).stdin(*b"\xff").run().ok().json();
+    assert_eq!(bytes, json!({"text_base64": "/w=="}));
+
+    let call = sandbox.credb(inject).args(["-i", "in", "-o", "out"]);
+    let report = call.run().ok().silent().json();
+    assert_eq!(report, json!({"path": "out", "references": 4, "warnings": []}));
+    assert_eq!(fs::read_to_string(sandbox.path("out")).unwrap(), FILLED);
+    let entry = r#"{"dbms":"mysql","user":"u","secret":"s3cret"}"#;
+    let call = sandbox.credb(inject).args(["-o", "out"]);
+    let report = call.stdin(format!("{{\"db_config\":[{entry}]}}")).run().ok().hides("s3cret");
+    let warning = "db_config[0]: has no id_dbms: the secret in clear is used";
+    assert_eq!(report.json()["warnings"], json!([warning]));
+}
+
+#[test]
+fn the_file_gets_the_mode_that_was_asked_for() {
+    let sandbox = prepared();
+    let call = sandbox.credb(["inject", "-i", "in", "-o", "out", "--file-mode", "640"]);
+    call.run().ok();
+    assert_eq!(mode_of(&sandbox.path("out")), 0o640);
+    sandbox.credb(["inject", "-i", "in", "--file-mode", "640"]).run().fails(2);
 }
 
 #[test]

@@ -66,14 +66,18 @@ fn inject_gives_the_configuration_back() {
     configuration["db_config"][1]["secret"] = hard.into();
     sandbox.file("c.json", configuration.to_string());
     sandbox.credb(["migrate", "c.json", "--rewrite"]).run().ok();
-    let full = sandbox.credb(["inject", "-i", "c.json"]).run().ok().silent().text();
-    assert_eq!(parsed(&full), configuration);
+    let disabled = "warning: db_config[3]: is disabled, and the vault has no \"mysql-4\": the secret \
+                    in clear is used\n";
+    let full = sandbox.credb(["inject", "-i", "c.json"]).run().ok();
+    assert_eq!(parsed(&full.text()), configuration);
+    assert_eq!(full.stderr(), disabled);
 
     // What was rotated since comes from the vault, also where the file was never rewritten.
     sandbox.put("mysql-2", "rotated \"since\"");
     configuration["db_config"][1]["secret"] = "rotated \"since\"".into();
     for file in ["c.json", KEPT] {
-        sandbox.credb(["inject", "-i", file, "-o", "full.json"]).run().ok().silent();
+        let outcome = sandbox.credb(["inject", "-i", file, "-o", "full.json"]).run().ok();
+        assert_eq!(outcome.stderr(), disabled);
         assert_eq!(parsed(&read(&sandbox, "full.json")), configuration, "{file}");
         assert_eq!(mode_of(&sandbox.path("full.json")), 0o600);
     }
@@ -88,7 +92,7 @@ fn what_the_vault_does_not_have_is_taken_from_the_file_with_a_warning_each() {
     expected["db_config"][0]["secret"] = "of the vault".into();
     assert_eq!(parsed(&outcome.text()), expected);
     let warnings: Vec<&str> = outcome.stderr().lines().collect();
-    assert_eq!(warnings.len(), 3, "{warnings:?}");
+    assert_eq!(warnings.len(), 4, "{warnings:?}");
     assert!(warnings[1].starts_with("warning: db_config[1]: the vault has no \"mysql-2\""));
     assert!(!outcome.stderr().contains("not-a-real"));
 
@@ -171,7 +175,7 @@ fn references_in_any_json_are_filled_in_as_json_wants_them() {
     assert_eq!(value, json!({"x": ["quote \" and \\", "u:quote \" and \\"]}));
     sandbox.credb(["set", "b", "--password-stdin"]).stdin(*b"\xff\xfe").run().ok();
     let outcome = sandbox.credb(["inject"]).stdin(r#"["credb://b"]"#).run().fails(9);
-    outcome.stderr_has("credb://b is not UTF-8");
+    outcome.stderr_has("credb://b (line 1) is not UTF-8");
     // What is no JSON gets the bytes.
     sandbox.credb(["inject"]).stdin("{{ credb://a }}").run().ok().stdout("quote \" and \\");
 }

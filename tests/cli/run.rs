@@ -117,6 +117,27 @@ fn a_variable_with_a_reference_right_behind_a_word_is_refused() {
 }
 
 #[test]
+fn a_reference_that_stands_for_nothing_is_named_with_where_it_was_given() {
+    let sandbox = prepared();
+    sandbox.file("env", "A=b\nPASSWORD={{ credb://none }}\n");
+    let run = |options: &[&str]| {
+        let call = sandbox.credb(["run"]).args(options).args(["--", "true"]);
+        call.env("X", "credb://a#none").run().fails(125)
+    };
+    let missing = "no credential \"none\" (--env B; env, line 2)";
+    run(&["--env-file", "env", "--env", "B=credb://none"]).stderr_has(missing);
+    run(&[]).stderr_has("credential \"a\" has no none (the inherited X)");
+}
+
+#[test]
+fn an_env_file_may_begin_with_a_byte_order_mark() {
+    let sandbox = prepared();
+    sandbox.file("env", "\u{feff}A=credb://a\n");
+    let call = sandbox.credb(["run", "--env-file", "env"]).args(show("A"));
+    call.run().ok().stdout("secret of a");
+}
+
+#[test]
 fn all_failures_of_credb_exit_with_125() {
     let sandbox = prepared();
     let true_with_secret = ["--env", "A=credb://a", "--", "true"];

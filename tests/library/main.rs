@@ -5,6 +5,7 @@ mod fork;
 mod open_handle;
 mod operations;
 mod plaintext;
+mod resolve;
 mod threads;
 
 use std::path::{Path, PathBuf};

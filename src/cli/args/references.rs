@@ -66,12 +66,12 @@ In a template that is JSON they stand in strings, and secrets are escaped as tho
 
 Examples:
   credb inject -i app.conf.in -o app.conf   mode 0600, whole or not at all
+  credb inject -i app.conf.in -o app.conf --file-mode 0640
   credb inject -i app.conf.in               to stdout")]
 pub(crate) struct InjectArgs {
     /// The template, - for stdin [default: stdin]
     #[arg(short, long, value_name = "TEMPLATE")]
     pub(crate) in_file: Option<PathBuf>,
-    /// The file to write, replaced as a whole [default: stdout]
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) out_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) out: OutArgs,
 }

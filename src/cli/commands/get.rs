@@ -1,11 +1,11 @@
 //! `get`: shows credentials, or one field of them.
 
 use chrono::Utc;
+use credb::exchange::field::FieldValue;
 use credb::exchange::json::{self, Secrets};
 use credb::{Credential, CredentialId, Error, Snapshot};
 use serde_json::{Map, Value};
 
-use super::field::FieldValue;
 use super::sink::{Sink, mode};
 use crate::cli::args::GetArgs;
 use crate::cli::context::Context;

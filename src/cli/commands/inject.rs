@@ -1,15 +1,15 @@
 //! `inject`: fills a template with what its references stand for, whole or not at all.
 
-use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use credb::Vault;
-use credb::exchange::migrate;
+use credb::exchange::json;
 use credb::exchange::reference::{Part, Template};
-use zeroize::Zeroizing;
+use credb::exchange::resolve::Resolved;
+use serde_json::{Map, Value, json};
 
-use super::resolve::Resolved;
-use super::sink::{PRIVATE, Sink};
+use super::path_text;
+use super::resolve::{self, Places};
+use super::sink::{Sink, mode};
 use crate::cli::args::InjectArgs;
 use crate::cli::context::Context;
 use crate::cli::input::Place;
@@ -18,28 +18,32 @@ use crate::cli::report::Failure;
 
 /// Writes the filled template.
 pub(super) fn run(context: &Context, args: InjectArgs) -> Result<(), Failure> {
-    let place = match &args.in_file {
-        Some(path) => Place::of_document(path),
-        None => Place::of_document(Path::new("-")),
-    };
-    if matches!(place, Place::Stdin) && Prompt::stdin_is_terminal() {
+    let mode = mode(args.out.file_mode.as_deref())?;
+    if args.in_file.is_none() && Prompt::stdin_is_terminal() {
         return Err(Failure::usage("a template is needed: name it with --in-file, or pipe it in"));
     }
-    let mut text = place.document()?;
-    let mut vault = None;
-    if migrate::is_configuration(&text) {
-        let name = args.in_file.as_deref().unwrap_or(Path::new("the template"));
-        let vault = vault.insert(context.open()?);
-        text = vault_first(context, vault, name, &text)?;
-    }
-    let template = Template::parse(&text)?;
-    let resolved = match &vault {
-        Some(vault) => Resolved::in_vault(context, vault, template.references())?,
-        None => Resolved::of(context, template.references())?,
+    let text = Place::of_document(args.in_file.as_deref().unwrap_or(Path::new("-"))).document()?;
+    let resolved = match Resolved::of_plain(&text)? {
+        Some(plain) => plain,
+        None => context.open()?.resolve(&text).map_err(|error| explain(&text, error))?,
     };
-    let sink = Sink::new(args.out_file, PRIVATE);
+    match (args.out.out_file, context.output.is_json()) {
+        (Some(path), true) => write_and_report(context, path, mode, &resolved),
+        (None, true) => {
+            tell(context, &resolved);
+            let text = Map::from_iter([json::bytes_entry("text", resolved.text())]);
+            context.output.json(&Value::Object(text))
+        }
+        (path, false) => {
+            tell(context, &resolved);
+            write(context, &Sink::new(path, mode), &resolved)
+        }
+    }
+}
+
+fn write(context: &Context, sink: &Sink, resolved: &Resolved) -> Result<(), Failure> {
     let mut page = sink.page(&context.output);
-    for part in template.filled(|reference| resolved.get(reference))?.parts() {
+    for part in resolved.parts() {
         match part {
             Part::Own(text) => page.push(text),
             // What is stored is escaped for a terminal; the template is the caller's own.
@@ -49,27 +53,36 @@ pub(super) fn run(context: &Context, args: InjectArgs) -> Result<(), Failure> {
     sink.write(&context.output, page)
 }
 
-/// The predecessor's configuration with references in the place of all passwords that the vault
-/// has an id for. The others stay, with a warning each.
-fn vault_first(
+/// The document takes the place of all that would be told.
+fn write_and_report(
     context: &Context,
-    vault: &Vault,
-    path: &Path,
-    text: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    // A host name opens vaults only, and this is none.
-    let import = migrate::read(path, text, "")?;
-    let stored = vault.read(|snapshot| {
-        let ids = import.entries.iter().map(|entry| &entry.id);
-        let found = ids.map(|id| Ok(snapshot.find(id)?.map(|_| id)));
-        found.filter_map(Result::transpose).collect::<credb::Result<HashSet<_>>>()
-    })?;
-    let rewritten = migrate::rewrite(path, text, &import, |id| stored.contains(id))?;
-    for (position, id) in &rewritten.left {
-        context.output.warning(&format!(
-            "{position}: the vault has no \"{id}\", and the value in {} is used",
-            path.display()
-        ));
+    path: PathBuf,
+    mode: u32,
+    resolved: &Resolved,
+) -> Result<(), Failure> {
+    let document = json!({
+        "path": path_text(&path),
+        "references": resolved.references(),
+        "warnings": resolved.warnings().iter().map(ToString::to_string).collect::<Vec<_>>(),
+    });
+    write(context, &Sink::new(Some(path), mode), resolved)?;
+    context.output.json(&document)
+}
+
+fn tell(context: &Context, resolved: &Resolved) {
+    for warning in resolved.warnings() {
+        resolve::tell(context, warning);
     }
-    Ok(rewritten.text)
+}
+
+/// The failure with the lines of the template that it is about.
+fn explain(text: &[u8], error: credb::Error) -> Failure {
+    match Template::parse(text) {
+        Ok(template) => {
+            let places = template.places();
+            Places::new(places.map(|(line, found)| (format!("line {line}"), found))).explain(error)
+        }
+        // The error is that of the parser.
+        Err(_) => error.into(),
+    }
 }

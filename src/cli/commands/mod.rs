@@ -8,7 +8,6 @@ mod copy;
 mod doctor;
 mod due;
 mod ensure;
-mod field;
 mod generate;
 mod get;
 mod history;

@@ -1,81 +1,65 @@
-//! What references stand for: all of them with one unlocking, out of one committed state.
+//! Where references stand that a command resolves, for the message if one stands for nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use chrono::Utc;
 use credb::exchange::reference::Reference;
-use credb::{Credential, CredentialId, Error, Snapshot, Vault};
-use zeroize::Zeroizing;
+use credb::exchange::resolve::Warning;
+use credb::{CredentialId, Error};
 
-use super::field::FieldValue;
 use crate::cli::context::Context;
 use crate::cli::report::Failure;
 
-/// Secrets by their references.
-pub(super) struct Resolved(BTreeMap<Reference, Zeroizing<Vec<u8>>>);
+/// How many places of one reference a message names.
+const NAMED: usize = 3;
 
-impl Resolved {
-    /// All that these references stand for, or the failure of the first; missing credentials are
-    /// named all at once. Without a reference no vault is opened.
-    pub(super) fn of<'a>(
-        context: &Context,
-        references: impl IntoIterator<Item = &'a Reference>,
-    ) -> Result<Self, Failure> {
-        let references: BTreeSet<&Reference> = references.into_iter().collect();
-        if references.is_empty() {
-            return Ok(Self(BTreeMap::new()));
-        }
-        Self::in_vault(context, &context.open()?, references)
+/// References, each with the place where it stands.
+pub(super) struct Places<'a>(Vec<(String, &'a Reference)>);
+
+impl<'a> Places<'a> {
+    /// These, in their order.
+    pub(super) fn new(places: impl IntoIterator<Item = (String, &'a Reference)>) -> Self {
+        Self(places.into_iter().collect())
     }
 
-    /// The same in a vault that is open.
-    pub(super) fn in_vault<'a>(
-        context: &Context,
-        vault: &Vault,
-        references: impl IntoIterator<Item = &'a Reference>,
-    ) -> Result<Self, Failure> {
-        let references: BTreeSet<&Reference> = references.into_iter().collect();
-        let ids: BTreeSet<&CredentialId> =
-            references.iter().map(|reference| reference.id()).collect();
-        let credentials = vault.read(|snapshot| find_all(snapshot, &ids))?;
-        let mut secrets = BTreeMap::new();
-        for reference in references {
-            if let Some(credential) = credentials.get(reference.id()) {
-                let value = FieldValue::of(credential, reference.field())?.into_bytes();
-                secrets.insert(reference.clone(), value);
+    /// An error about references, with their places.
+    pub(super) fn explain(&self, error: Error) -> Failure {
+        let message = match &error {
+            Error::NotFound { ids } => {
+                let one = |id: &CredentialId| {
+                    format!("\"{id}\"{}", self.of(|reference| reference.id() == id))
+                };
+                let all: Vec<String> = ids.iter().map(one).collect();
+                format!("no credential {}", all.join(", "))
             }
-        }
-        remark(context, &credentials);
-        Ok(Self(secrets))
+            Error::FieldNotFound { id, field } => {
+                let is_it = |found: &Reference| found.id() == id && found.field() == field;
+                format!("{error}{}", self.of(is_it))
+            }
+            Error::Invalid { what, reason } => {
+                format!("{what}{} {reason}", self.of(|reference| reference.to_string() == *what))
+            }
+            _ => return error.into(),
+        };
+        Failure::Told { error, message, hint: None }
     }
 
-    /// What this one stands for.
-    pub(super) fn get(&self, reference: &Reference) -> Result<Zeroizing<Vec<u8>>, Failure> {
-        let missing = || Error::NotFound { ids: vec![reference.id().clone()] };
-        self.0.get(reference).cloned().ok_or_else(|| missing().into())
+    /// Where such references stand, as an addition to a sentence.
+    fn of(&self, is_it: impl Fn(&Reference) -> bool) -> String {
+        let found = self.0.iter().filter(|(_, reference)| is_it(reference));
+        let mut places: Vec<&str> = found.map(|(place, _)| place.as_str()).collect();
+        places.dedup();
+        let more = places.len().saturating_sub(NAMED);
+        places.truncate(NAMED);
+        match (places.is_empty(), more) {
+            (true, _) => String::new(),
+            (false, 0) => format!(" ({})", places.join("; ")),
+            (false, more) => format!(" ({}; and {more} more)", places.join("; ")),
+        }
     }
 }
 
-fn find_all(
-    snapshot: &Snapshot<'_>,
-    ids: &BTreeSet<&CredentialId>,
-) -> credb::Result<BTreeMap<CredentialId, Credential>> {
-    let mut found = BTreeMap::new();
-    let mut missing = Vec::new();
-    for id in ids {
-        match snapshot.find(id)? {
-            Some(credential) => {
-                found.insert((*id).clone(), credential);
-            }
-            None => missing.push((*id).clone()),
-        }
-    }
-    if missing.is_empty() { Ok(found) } else { Err(Error::NotFound { ids: missing }) }
-}
-
-fn remark(context: &Context, credentials: &BTreeMap<CredentialId, Credential>) {
-    let now = Utc::now();
-    for credential in credentials.values().filter(|found| found.metadata.is_expired(now)) {
-        context.output.note(&format!("{} has expired", credential.metadata.id));
+/// Tells what to know about something that was resolved.
+pub(super) fn tell(context: &Context, warning: &Warning) {
+    match warning {
+        Warning::Expired { .. } => context.output.note(&warning.to_string()),
+        _ => context.output.warning(&warning.to_string()),
     }
 }

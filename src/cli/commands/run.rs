@@ -13,11 +13,12 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use credb::Error;
 use credb::exchange::reference::{Reference, SCHEME, Template};
+use credb::exchange::resolve::{Secrets, Warning};
+use credb::{Error, Snapshot};
 use zeroize::Zeroizing;
 
-use super::resolve::Resolved;
+use super::resolve::{self, Places};
 use crate::cli::args::RunArgs;
 use crate::cli::context::Context;
 use crate::cli::input::Place;
@@ -25,7 +26,14 @@ use crate::cli::process;
 use crate::cli::report::Failure;
 
 /// Variables to be set.
-type Variables = BTreeMap<OsString, Value>;
+type Variables = BTreeMap<OsString, Variable>;
+
+/// A variable to be set.
+struct Variable {
+    value: Value,
+    /// Where that was given, for messages.
+    place: String,
+}
 
 /// What a variable is to hold.
 enum Value {
@@ -60,7 +68,7 @@ pub(super) fn run(context: &Context, args: RunArgs) -> Result<(), Failure> {
         add_inherited(&mut variables)?;
     }
     let mut command = Command::new(&program);
-    command.args(words).envs(resolve(context, &variables)?);
+    command.args(words).envs(resolved(context, &variables)?);
     process::allow_core_dumps();
     let source = command.exec();
     process::forbid_core_dumps();
@@ -68,12 +76,14 @@ pub(super) fn run(context: &Context, args: RunArgs) -> Result<(), Failure> {
 }
 
 /// The value of `--env`. What is no reference may be a secret: no message repeats it.
-fn listed(argument: &OsStr) -> Result<(OsString, Value), Failure> {
+fn listed(argument: &OsStr) -> Result<(OsString, Variable), Failure> {
     let bytes = argument.as_bytes();
     match bytes.iter().position(|byte| *byte == b'=') {
         Some(end @ 1..) => {
             let name = OsStr::from_bytes(&bytes[..end]);
-            Ok((name.to_owned(), Value::Reference(parse(name, &bytes[end + 1..])?)))
+            let value = Value::Reference(parse(name, &bytes[end + 1..])?);
+            let place = format!("--env {}", name.display());
+            Ok((name.to_owned(), Variable { value, place }))
         }
         _ => Err(Failure::usage("--env needs the form NAME=REFERENCE")),
     }
@@ -84,8 +94,9 @@ fn add_inherited(variables: &mut Variables) -> Result<(), Failure> {
     for (name, value) in env::vars_os() {
         let is_reference = value.as_bytes().starts_with(SCHEME.as_bytes());
         if is_reference && !variables.contains_key(&name) {
-            let reference = parse(&name, value.as_bytes())?;
-            variables.insert(name, Value::Reference(reference));
+            let value = Value::Reference(parse(&name, value.as_bytes())?);
+            let place = format!("the inherited {}", name.display());
+            variables.insert(name, Variable { value, place });
         }
     }
     Ok(())
@@ -106,22 +117,40 @@ fn reason(error: Error) -> String {
     }
 }
 
-/// All variables with what they are to hold.
-fn resolve(context: &Context, variables: &Variables) -> Result<Vec<(OsString, OsString)>, Failure> {
+/// All variables with what they are to hold, out of one state of the vault.
+fn resolved(
+    context: &Context,
+    variables: &Variables,
+) -> Result<Vec<(OsString, OsString)>, Failure> {
     let mut templates = Vec::with_capacity(variables.len());
-    for (name, value) in variables {
-        templates.push((name, value.template()?));
+    for (name, variable) in variables {
+        templates.push((name, variable, variable.value.template()?));
     }
-    let references = templates.iter().flat_map(|(_, template)| template.references());
-    let resolved = Resolved::of(context, references)?;
+    let places = templates.iter().flat_map(|(_, variable, template)| {
+        template.references().map(|reference| (variable.place.clone(), reference))
+    });
+    let places = Places::new(places);
+    let references: Vec<&Reference> =
+        templates.iter().flat_map(|(_, _, template)| template.references()).collect();
+    // Without a reference no vault is opened.
+    let secrets = if references.is_empty() {
+        Secrets::default()
+    } else {
+        let read = |snapshot: &Snapshot<'_>| Secrets::read(snapshot, references.iter().copied());
+        context.open()?.read(read).map_err(|error| places.explain(error))?
+    };
+    for id in secrets.expired() {
+        resolve::tell(context, &Warning::Expired { id: id.clone() });
+    }
     let mut environment = Vec::with_capacity(templates.len());
-    for (name, template) in templates {
-        let mut value = template.fill(|reference| resolved.get(reference))?;
+    for (name, _, template) in &templates {
+        let filled = template.fill(|reference| secrets.get(reference));
+        let mut value = filled.map_err(|error| places.explain(error))?;
         if value.contains(&0) {
             let what = format!("the value for {}", name.display());
             return Err(Failure::invalid(what, "has a NUL byte, which no variable can hold"));
         }
-        environment.push((name.clone(), OsString::from_vec(std::mem::take(&mut *value))));
+        environment.push(((*name).clone(), OsString::from_vec(std::mem::take(&mut *value))));
     }
     Ok(environment)
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use super::fields::text_of;
 use super::{Collector, Holds, Import};
-use crate::credential::{Edit, Patch};
+use crate::credential::{CredentialId, Edit, Patch};
 use crate::error::{Error, Result};
 use crate::exchange::node::{Node, Object, quoted};
 use crate::exchange::reference;
@@ -48,6 +48,7 @@ pub(super) fn read(path: &Path, text: &[u8]) -> Result<Import> {
         }
         Some(other) => {
             let reason = format!("is {}, not an array", other.kind());
+            collector.in_clear(DATABASES, None);
             collector.reject(DATABASES.to_owned(), None, reason, Holds::Secret);
         }
     }
@@ -58,9 +59,29 @@ pub(super) fn read(path: &Path, text: &[u8]) -> Result<Import> {
 struct Kind {
     user: &'static str,
     secret: &'static str,
-    name: fn(&Object) -> Name,
+    id: fn(&Object) -> Result<String, String>,
+    /// What the id is made of.
+    id_keys: &'static [&'static str],
+    /// For an entry that has an id.
+    description: fn(&Object) -> Result<String, String>,
     /// Key in the configuration and name of the extra field; the first key that is there counts.
     fields: &'static [(&'static str, &'static str)],
+}
+
+impl Kind {
+    /// The id, if there is no doubt about it.
+    fn certain_id(&self, object: &Object) -> Option<CredentialId> {
+        let count = |key: &&str| object.iter().filter(|(own, _)| own == key).count();
+        let is_certain = self.id_keys.iter().all(|key| count(key) == 1);
+        let id = (self.id)(object).ok().filter(|_| is_certain)?;
+        CredentialId::new(id).ok()
+    }
+
+    /// The id and the description.
+    fn name(&self, object: &Object) -> Name {
+        let id = (self.id)(object)?;
+        Ok((id, (self.description)(object)?))
+    }
 }
 
 /// The id and the description, or why there is none.
@@ -69,14 +90,18 @@ type Name = Result<(String, String), String>;
 const SMTP: Kind = Kind {
     user: "smtp_user",
     secret: SMTP_SECRET,
-    name: smtp_name,
+    id: smtp_id,
+    id_keys: &["smtp_host"],
+    description: smtp_description,
     fields: &[("smtp_host", "host"), ("smtp_port", "port"), ("ssl_enabled", "ssl_enabled")],
 };
 
 const DATABASE: Kind = Kind {
     user: "user",
     secret: SECRET,
-    name: database_name,
+    id: database_id,
+    id_keys: &["dbms", "id_dbms"],
+    description: database_description,
     fields: &[
         ("dbms", "type"),
         ("host", "host"),
@@ -92,17 +117,21 @@ impl Collector {
     fn login(&mut self, position: String, node: &Node, kind: &Kind) -> Result<()> {
         let Some(object) = node.object() else {
             let holds = if node.is_blank() { Holds::Nothing } else { Holds::Secret };
+            if holds == Holds::Secret {
+                self.in_clear(&position, None);
+            }
             self.reject(position, None, format!("is {}, not an object", node.kind()), holds);
             return Ok(());
         };
-        let is_secret = |(key, node): &(&str, &Node)| {
-            *key == kind.secret && !node.is_blank() && !is_reference(node)
-        };
+        let is_secret = |(key, node): &(&str, &Node)| *key == kind.secret && is_clear(node);
         let secrets = object.iter().filter(is_secret).count();
         self.import.clear_secrets += secrets;
         let holds = if secrets > 0 { Holds::Secret } else { Holds::Nothing };
+        if holds == Holds::Secret {
+            self.in_clear(&position, kind.certain_id(object));
+        }
 
-        let name = (kind.name)(object);
+        let name = kind.name(object);
         let id = name.as_ref().ok().map(|(id, _)| id.clone());
         match judge(object, kind, name) {
             Ok((id, edit)) => return self.take(position, id, edit),
@@ -167,30 +196,50 @@ fn edit(object: &Object, kind: &Kind, description: String) -> Result<Edit, Strin
     }))
 }
 
-fn smtp_name(object: &Object) -> Name {
-    let host = text(object, "smtp_host")?.ok_or("has no smtp_host")?;
-    let description = match number_or_text(object, "smtp_port")? {
-        Some(port) => format!("SMTP {host} (port {port})"),
-        None => format!("SMTP {host}"),
-    };
-    Ok((format!("smtp-{host}"), description))
+fn smtp_id(object: &Object) -> Result<String, String> {
+    Ok(format!("smtp-{}", smtp_host(object)?))
 }
 
-fn database_name(object: &Object) -> Name {
-    let dbms = text(object, "dbms")?.ok_or("has no dbms")?;
+fn smtp_host(object: &Object) -> Result<&str, String> {
+    Ok(text(object, "smtp_host")?.ok_or("has no smtp_host")?)
+}
+
+fn smtp_description(object: &Object) -> Result<String, String> {
+    let host = smtp_host(object)?;
+    Ok(match number_or_text(object, "smtp_port")? {
+        Some(port) => format!("SMTP {host} (port {port})"),
+        None => format!("SMTP {host}"),
+    })
+}
+
+fn database_id(object: &Object) -> Result<String, String> {
+    let dbms = dbms(object)?;
     let number = match object.get("id_dbms") {
         Some(Node::Number(number)) if number.is_f64() => {
             return Err("has an id_dbms that is not a whole number".to_owned());
         }
         _ => number_or_text(object, "id_dbms")?.ok_or("has no id_dbms")?,
     };
+    Ok(format!("{dbms}-{number}"))
+}
+
+fn dbms(object: &Object) -> Result<&str, String> {
+    Ok(text(object, "dbms")?.ok_or("has no dbms")?)
+}
+
+fn database_description(object: &Object) -> Result<String, String> {
     let place = match (text(object, "host")?, number_or_text(object, "port")?) {
         (Some(host), Some(port)) => format!(" {host}:{port}"),
         (Some(host), None) => format!(" {host}"),
         (None, Some(port)) => format!(" :{port}"),
         (None, None) => String::new(),
     };
-    Ok((format!("{dbms}-{number}"), format!("{}{place}", dbms.to_uppercase())))
+    Ok(format!("{}{place}", dbms(object)?.to_uppercase()))
+}
+
+/// Whether this value of a secret's key is a secret in clear.
+pub(super) fn is_clear(node: &Node) -> bool {
+    !node.is_blank() && !is_reference(node)
 }
 
 /// Whether something in it stands for a secret, as it does for `inject`.

@@ -7,6 +7,7 @@ mod config;
 mod fields;
 mod rewrite;
 mod vault;
+mod vault_first;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -14,6 +15,7 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 
 pub use self::rewrite::{Rewritten, is_configuration, rewrite};
+pub(super) use self::vault_first::vault_first;
 use super::MAX_INPUT;
 use super::node::without_mark;
 use crate::credential::{Condition, Credential, CredentialId, Edit};
@@ -32,6 +34,16 @@ pub struct Import {
     pub refused: Vec<Skipped>,
     /// How many secrets stand in the file in clear, whether taken or not.
     pub clear_secrets: usize,
+    /// What holds them.
+    in_clear: Vec<InClear>,
+}
+
+/// An entry that holds a secret in clear, whether it is taken or not.
+#[derive(Debug)]
+struct InClear {
+    position: String,
+    /// Its id, if there is no doubt about it.
+    id: Option<CredentialId>,
 }
 
 /// One credential to be taken over.
@@ -87,7 +99,7 @@ impl Import {
 /// Reads `vya_backupbd.json` or `vault.json.enc`, found out from the content. `path` is for
 /// messages; `hostname` is the name whose key sealed the vault.
 ///
-/// A password that is a reference already (`credb://...`) is skipped.
+/// A password that is a reference already (`credb://...`), or has one in it, is skipped.
 ///
 /// Where an entry has them, `host`, `port`, `database`, `db_ignore`, `ssl_enabled` and `type` are
 /// kept as extra fields of these names: a list of plain names joined by commas, anything else that
@@ -229,6 +241,10 @@ enum Holds {
 }
 
 impl Collector {
+    fn in_clear(&mut self, position: &str, id: Option<CredentialId>) {
+        self.import.in_clear.push(InClear { position: position.to_owned(), id });
+    }
+
     fn skip(&mut self, position: String, id: Option<String>, reason: impl Into<String>) {
         self.import.skipped.push(Skipped { position, id, reason: reason.into() });
     }

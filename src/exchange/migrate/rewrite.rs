@@ -4,18 +4,19 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::Range;
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::Import;
-use super::config::{DATABASES, EMAIL, SECRET, SMTP_SECRET};
+use super::config::{self, DATABASES, EMAIL, SECRET, SMTP_SECRET};
 use crate::credential::CredentialId;
 use crate::error::{Error, Result};
-use crate::exchange::node::without_mark;
+use crate::exchange::node::{Node, without_mark};
 use crate::exchange::reference::Reference;
 
 /// A configuration in which references stand for secrets.
@@ -33,7 +34,7 @@ pub struct Rewritten {
 #[must_use]
 pub fn is_configuration(bytes: &[u8]) -> bool {
     part::<Members<'_>>(without_mark(bytes))
-        .is_ok_and(|root| root.contains_key(EMAIL) || root.contains_key(DATABASES))
+        .is_ok_and(|root| root.all(EMAIL).chain(root.all(DATABASES)).next().is_some())
 }
 
 /// Puts `credb://ID` in the place of the secret of each entry of `import` whose id `is_stored` in
@@ -46,37 +47,25 @@ pub fn is_configuration(bytes: &[u8]) -> bool {
 ///
 /// # Examples
 ///
-/// The full configuration again: from the vault first, and else as it stands in the file.
-///
 /// ```
 /// use std::path::Path;
 ///
 /// use credb::exchange::migrate;
-/// use credb::exchange::reference::Template;
-/// # use credb::{CredentialId, Edit, NewKey, Options, Vault};
-/// # fn main() -> credb::Result<()> {
-/// # let dir = tempfile::tempdir().unwrap();
-/// # let key = NewKey::Hostname("host-a".into());
-/// # let vault = Vault::create(&dir.path().join("v.redb"), &Options::new(), &key)?;
-/// # vault.set(&CredentialId::new("mysql-1")?, &Edit::new().password("a \"new\" one"))?;
+///
 /// let path = Path::new("vya_backupbd.json");
 /// let bytes = br#"{"db_config": [
-///     {"id_dbms": 1, "dbms": "mysql", "user": "a", "secret": "old"},
-///     {"id_dbms": 2, "dbms": "mysql", "user": "b", "secret": "plain"}]}"#;
+///     {"id_dbms": 1, "dbms": "mysql", "user": "a", "secret": "one"},
+///     {"id_dbms": 2, "dbms": "mysql", "user": "b", "secret": "two"}]}"#;
 ///
 /// let import = migrate::read(path, bytes, "host-a")?;
-/// let stored = vault.list(&credb::Query::all())?;
-/// let is_stored = |id: &CredentialId| stored.iter().any(|found| found.id == *id);
-/// let rewritten = migrate::rewrite(path, bytes, &import, is_stored)?;
+/// let rewritten = migrate::rewrite(path, bytes, &import, |id| id.as_str() == "mysql-1")?;
 /// assert_eq!(rewritten.left[0].0, "db_config[1]");
-/// let full = Template::parse(&rewritten.text)?.fill(|reference| {
-///     let password = vault.get(reference.id())?.password;
-///     Ok::<_, credb::Error>(password.expose().to_vec().into())
-/// })?;
-/// assert!(String::from_utf8_lossy(&full).contains(r#""user": "a", "secret": "a \"new\" one"}"#));
-/// # Ok(())
-/// # }
+/// let text = String::from_utf8_lossy(&rewritten.text);
+/// assert!(text.contains(r#""user": "a", "secret": "credb://mysql-1"}"#));
+/// # Ok::<(), credb::Error>(())
 /// ```
+///
+/// [`Vault::resolve`](crate::Vault::resolve) gives the full configuration again.
 pub fn rewrite(
     path: &Path,
     bytes: &[u8],
@@ -88,51 +77,96 @@ pub fn rewrite(
         return Err(malformed("is no configuration, which alone can hold references"));
     }
     let places = secrets(bytes);
-    let mut replaced = Vec::new();
+    let mut taken = Vec::new();
     let mut left = Vec::new();
-    let mut text = Zeroizing::new(Vec::with_capacity(bytes.len() + 1_024 * import.entries.len()));
-    let mut done = 0;
-    let mut entries: Vec<_> = import.entries.iter().collect();
-    entries.sort_by_key(|entry| places.get(&entry.position).map(|place| place.start));
-    for entry in entries {
-        let place = places.get(&entry.position).cloned();
+    for entry in &import.entries {
+        let place = places.get(&entry.position).and_then(|places| places.first());
         let place = place.ok_or_else(|| malformed("is not what was read before"))?;
-        if !is_stored(&entry.id) {
+        if is_stored(&entry.id) {
+            taken.push((place.clone(), &entry.id));
+        } else {
             left.push((entry.position.clone(), entry.id.clone()));
-            continue;
         }
-        let reference = Reference::to_password(entry.id.clone()).to_bare();
+    }
+    taken.sort_by_key(|(place, _)| place.start);
+    let text = with_references(bytes, &taken);
+    Ok(Rewritten { text, replaced: taken.into_iter().map(|(_, id)| id.clone()).collect(), left })
+}
+
+/// The text with references to these ids in these places, which are in order.
+pub(super) fn with_references(
+    bytes: &[u8],
+    taken: &[(Range<usize>, &CredentialId)],
+) -> Zeroizing<Vec<u8>> {
+    let mut text = Zeroizing::new(Vec::with_capacity(bytes.len() + 1_024 * taken.len()));
+    let mut done = 0;
+    for (place, id) in taken {
+        let reference = Reference::to_password((*id).clone()).to_bare();
         text.extend_from_slice(&bytes[done..place.start]);
         // A bare reference has no character that JSON escapes.
         text.extend_from_slice(format!("\"{reference}\"").as_bytes());
         done = place.end;
-        replaced.push(entry.id.clone());
     }
     text.extend_from_slice(&bytes[done..]);
-    Ok(Rewritten { text, replaced, left })
+    text
 }
 
-/// The members of an object, unread.
-type Members<'a> = HashMap<String, &'a RawValue>;
+/// The members of an object in their order, unread, repeated ones included.
+#[derive(Default)]
+struct Members<'a>(Vec<(String, &'a RawValue)>);
 
-/// Where the secrets stand, quotes included, by the positions of their entries. Entries with a
-/// repeated key are none that [`Import`] has.
-fn secrets(bytes: &[u8]) -> HashMap<String, Range<usize>> {
+impl<'a> Members<'a> {
+    fn all<'m>(&'m self, key: &'m str) -> impl Iterator<Item = &'a RawValue> + use<'a, 'm> {
+        self.0.iter().filter(move |(own, _)| own == key).map(|(_, value)| *value)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor(PhantomData))
+    }
+}
+
+struct MembersVisitor<'a>(PhantomData<&'a ()>);
+
+impl<'de: 'a, 'a> Visitor<'de> for MembersVisitor<'a> {
+    type Value = Members<'a>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'a>, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
+        }
+        Ok(Members(members))
+    }
+}
+
+/// Where secrets stand in clear, quotes included, by the positions of their entries.
+pub(super) fn secrets(bytes: &[u8]) -> HashMap<String, Vec<Range<usize>>> {
     let root: Members<'_> = part(without_mark(bytes)).unwrap_or_default();
-    let mut places = HashMap::new();
+    let mut places: HashMap<_, Vec<_>> = HashMap::new();
     let mut note = |position: String, entry: &RawValue, key: &str| {
         let Ok(members) = part::<Members<'_>>(entry.get().as_bytes()) else { return };
-        if let Some(secret) = members.get(key) {
+        let is_clear = |value: &&RawValue| {
+            Node::parse(value.get().as_bytes()).is_ok_and(|node| config::is_clear(&node))
+        };
+        for secret in members.all(key).filter(is_clear) {
             let start = secret.get().as_ptr().addr() - bytes.as_ptr().addr();
-            places.insert(position, start..start + secret.get().len());
+            places.entry(position.clone()).or_default().push(start..start + secret.get().len());
         }
     };
-    if let Some(email) = root.get(EMAIL) {
+    for email in root.all(EMAIL) {
         note(EMAIL.to_owned(), email, SMTP_SECRET);
     }
-    let databases = root.get(DATABASES).map(|list| part::<Vec<&RawValue>>(list.get().as_bytes()));
-    for (index, entry) in databases.and_then(Result::ok).unwrap_or_default().iter().enumerate() {
-        note(format!("{DATABASES}[{index}]"), entry, SECRET);
+    for list in root.all(DATABASES) {
+        let entries: Vec<&RawValue> = part(list.get().as_bytes()).unwrap_or_default();
+        for (index, entry) in entries.iter().enumerate() {
+            note(format!("{DATABASES}[{index}]"), entry, SECRET);
+        }
     }
     places
 }

@@ -10,16 +10,16 @@ use std::path::Path;
 use credb::exchange::reference::Template;
 use zeroize::Zeroizing;
 
-use super::{Value, reason};
+use super::{Value, Variable, reason};
 use crate::cli::report::Failure;
 
-/// The variables in their order.
-pub(super) fn parse(path: &Path, text: &[u8]) -> Result<Vec<(OsString, Value)>, Failure> {
+/// The variables in their order. A byte order mark before them is ignored.
+pub(super) fn parse(path: &Path, text: &[u8]) -> Result<Vec<(OsString, Variable)>, Failure> {
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let mut variables = Vec::new();
     for (position, line) in text.split(|byte| *byte == b'\n').enumerate() {
-        let failed = |reason: String| {
-            Failure::invalid(format!("{}, line {},", path.display(), position + 1), reason)
-        };
+        let place = format!("{}, line {}", path.display(), position + 1);
+        let failed = |reason: String| Failure::invalid(format!("{place},"), reason);
         let line = line.trim_ascii();
         if line.is_empty() || line.starts_with(b"#") {
             continue;
@@ -28,7 +28,8 @@ pub(super) fn parse(path: &Path, text: &[u8]) -> Result<Vec<(OsString, Value)>, 
         if let Err(error) = Template::parse(&value) {
             return Err(failed(format!("has a reference that {}", reason(error))));
         }
-        variables.push((OsString::from_vec(name.to_vec()), Value::Template(value)));
+        let name = OsString::from_vec(name.to_vec());
+        variables.push((name, Variable { value: Value::Template(value), place }));
     }
     Ok(variables)
 }

@@ -1,15 +1,15 @@
 //! One field of a credential by its name: a built-in one or an extra one.
 
 use chrono::{DateTime, Utc};
-use credb::exchange::json;
-use credb::{Credential, Error};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::cli::report::Failure;
+use super::json;
+use crate::credential::Credential;
+use crate::error::{Error, Result};
 
-/// The value of a field.
-pub(super) enum FieldValue<'a> {
+/// The value of a field, as `get --field` prints it and a reference stands for it.
+pub enum FieldValue<'a> {
     /// Any bytes.
     Bytes(&'a [u8]),
     /// Texts, one a line.
@@ -21,8 +21,13 @@ pub(super) enum FieldValue<'a> {
 }
 
 impl<'a> FieldValue<'a> {
-    /// The field of this name.
-    pub(super) fn of(credential: &'a Credential, name: &str) -> Result<Self, Failure> {
+    /// The field of this name: `password`, `username`, any other of
+    /// [`BUILT_IN_FIELDS`](crate::BUILT_IN_FIELDS) that is one value, or an extra field.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::FieldNotFound`] if it is not set.
+    pub fn of(credential: &'a Credential, name: &str) -> Result<Self> {
         let metadata = &credential.metadata;
         let text =
             |text: &'a Option<String>| text.as_deref().map(|text| Self::Bytes(text.as_bytes()));
@@ -42,14 +47,13 @@ impl<'a> FieldValue<'a> {
             "version" => Some(Self::Number(metadata.version)),
             _ => credential.field(name).map(|secret| Self::Bytes(secret.expose())),
         };
-        value.ok_or_else(|| {
-            let field = crate::cli::escape::text(name).into_owned();
-            Error::FieldNotFound { id: metadata.id.clone(), field }.into()
-        })
+        value
+            .ok_or_else(|| Error::FieldNotFound { id: metadata.id.clone(), field: name.to_owned() })
     }
 
     /// The value as bytes.
-    pub(super) fn into_bytes(self) -> Zeroizing<Vec<u8>> {
+    #[must_use]
+    pub fn into_bytes(self) -> Zeroizing<Vec<u8>> {
         Zeroizing::new(match self {
             Self::Bytes(bytes) => bytes.to_vec(),
             Self::Lines(lines) => lines.join("\n").into_bytes(),
@@ -58,8 +62,9 @@ impl<'a> FieldValue<'a> {
         })
     }
 
-    /// The value under its key in JSON.
-    pub(super) fn json(self) -> (String, Value) {
+    /// The value under its key in JSON: `value`, or `value_base64` for bytes that are not UTF-8.
+    #[must_use]
+    pub fn json(self) -> (String, Value) {
         let value = match self {
             Self::Bytes(bytes) => return json::bytes_entry("value", bytes),
             Self::Lines(lines) => lines.into(),

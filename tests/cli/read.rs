@@ -53,3 +53,18 @@ fn a_file_gets_it_whole_with_its_mode() {
     sandbox.credb(read).args(["--file-mode", "640"]).run().ok();
     assert_eq!(mode_of(&sandbox.path("out")), 0o640);
 }
+
+#[test]
+fn an_id_where_a_reference_is_wanted_comes_with_the_command_that_is_meant() {
+    let sandbox = Sandbox::with_ids(&["db/test", "a b"]);
+    for (given, meant) in [
+        ("db/test", "`credb read credb://db/test`"),
+        ("db/test#id", "`credb read 'credb://db/test#id'`"),
+        ("a b", "`credb read credb://a%20b`"),
+    ] {
+        let outcome = sandbox.credb(["read", given]).run().fails(9).hints(meant);
+        let hint = outcome.hint_lines().concat();
+        sandbox.shell(hint.split('`').nth(1).expect("a command")).run().ok();
+    }
+    assert!(sandbox.credb(["read", "op://a/b"]).run().fails(9).hint_lines().is_empty());
+}

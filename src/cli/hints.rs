@@ -177,9 +177,14 @@ impl Hints {
         format!("root has vaults here: `sudo {command}`")
     }
 
+    /// The command line once more, with this value of an option.
+    pub(crate) fn repeat_with(&self, option: &str, value: &str) -> Option<String> {
+        let words = self.repeatable.clone()?;
+        Some(command_line(&with_option(words, option, value)))
+    }
+
     fn busy(&self) -> String {
-        let longer = |words| command_line(&with_option(words, "--wait", "300"));
-        match self.repeatable.clone().map(longer) {
+        match self.repeat_with("--wait", "300") {
             Some(command) => format!("wait longer with `{command}`"),
             None => "wait longer with --wait SECONDS".to_owned(),
         }

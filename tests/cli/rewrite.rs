@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, symlink};
 
 use serde_json::{Value, json};
 
-use crate::support::{Sandbox, mode_of};
+use crate::support::{Identity, Sandbox, mode_of};
 
 const CONFIGURATION: &str = include_str!("../data/vya_backupbd.json");
 const KEPT: &str = "c.json.before-rewrite";
@@ -178,4 +178,55 @@ fn references_in_any_json_are_filled_in_as_json_wants_them() {
     outcome.stderr_has("credb://b (line 1) is not UTF-8");
     // What is no JSON gets the bytes.
     sandbox.credb(["inject"]).stdin("{{ credb://a }}").run().ok().stdout("quote \" and \\");
+}
+
+#[test]
+fn a_file_that_cannot_be_replaced_leaves_no_second_one_and_the_message_says_what_is_stored() {
+    let Some(user) = Identity::unknown_user() else { return };
+    let sandbox = Sandbox::new();
+    user.owns(&sandbox);
+    let credb = |arguments: &[&str]| sandbox.credb(arguments).identity(&user).run();
+    credb(&["init"]).ok();
+    // Of somebody else, whom the new file cannot be given to.
+    sandbox.file("c.json", CONFIGURATION);
+    sandbox.set_mode("c.json", 0o644);
+    let before = sandbox.file_names();
+    let outcome = credb(&["migrate", "c.json", "--rewrite"]);
+    if fs::metadata(sandbox.path("data")).unwrap().uid()
+        == fs::metadata(sandbox.path("c.json")).unwrap().uid()
+    {
+        return;
+    }
+    outcome.fails(8).stderr_has("the vault has the 4 credentials of c.json nevertheless");
+    assert_eq!(read(&sandbox, "c.json"), CONFIGURATION);
+    assert_eq!(sandbox.file_names(), before);
+    assert_eq!(credb(&["list", "--ids"]).ok().lines().len(), 4);
+}
+
+#[test]
+fn a_conflict_names_commands_that_work_when_they_are_pasted() {
+    for (how, password) in [("skip", "another one"), ("overwrite", "not-a-real-password-1")] {
+        let sandbox = prepared();
+        sandbox.put("mysql-1", "another one");
+        let call = ["migrate", "c.json", "--rewrite", "--source-hostname", "h x", "--wait", "9"];
+        let outcome = sandbox.credb(call).run().fails(4);
+        let hint = outcome.hint_lines().concat();
+        let commands: Vec<&str> = hint.split('`').skip(1).step_by(2).collect();
+        assert_eq!(commands.len(), 2, "{hint}");
+        let command = commands.iter().find(|command| command.ends_with(how)).expect("a command");
+        sandbox.shell(command).run().ok();
+        assert!(read(&sandbox, "c.json").contains("credb://mysql-2"));
+        assert_eq!(sandbox.password("mysql-1"), password);
+    }
+}
+
+#[test]
+fn secrets_that_stay_in_clear_come_with_the_command_that_replaces_them() {
+    let sandbox = prepared();
+    sandbox.put("mysql-1", "another one");
+    let outcome = sandbox.credb(["migrate", "c.json", "--on-conflict", "skip"]).run().ok();
+    let command = "credb migrate c.json --rewrite --on-conflict skip";
+    outcome.stderr_has(&format!("put references there: `{command}`"));
+    let again = sandbox.shell(command).run().ok().stderr_lacks("put references there");
+    again.stderr_has("c.json has 3 references now");
 }

@@ -18,7 +18,7 @@ use crate::cli::input::Place;
 use crate::cli::keys;
 use crate::cli::page::Page;
 use crate::cli::progress::Progress;
-use crate::cli::report::Failure;
+use crate::cli::report::{self, Failure};
 
 /// Takes over all of it, or none; with `--keep-going` all that can be.
 pub(super) fn run(context: &Context, args: &MigrateArgs) -> Result<(), Failure> {
@@ -85,9 +85,31 @@ fn rewrite(
     let kept = if args.dry_run || secrets == 0 {
         None
     } else {
-        Some(file::replace(&args.file, bytes, &rewritten.text)?)
+        let replaced = file::replace(&args.file, bytes, &rewritten.text);
+        Some(replaced.map_err(|failure| with_what_is_stored(failure, args, secrets))?)
     };
     Ok(Rewrite { secrets, kept })
+}
+
+/// The failure to replace the file, which does not take back what the vault got.
+fn with_what_is_stored(failure: Failure, args: &MigrateArgs, secrets: usize) -> Failure {
+    match failure {
+        Failure::Library { error: error @ Error::Io { .. }, hint } => {
+            let message = format!(
+                "{}; the vault has the {} of {} nevertheless, which holds {} in clear as before",
+                report::with_causes(&error),
+                if secrets == 1 {
+                    "credential".to_owned()
+                } else {
+                    format!("{secrets} credentials")
+                },
+                args.file.display(),
+                if secrets == 1 { "it" } else { "them" },
+            );
+            Failure::Told { error, message, hint }
+        }
+        other => other,
+    }
 }
 
 fn explain(context: &Context, error: Error, args: &MigrateArgs) -> Failure {
@@ -96,9 +118,16 @@ fn explain(context: &Context, error: Error, args: &MigrateArgs) -> Failure {
     if !is_conflict {
         return failure;
     }
-    let command = format!("migrate {} --on-conflict skip", quote_path(&args.file));
-    let command = context.hints.command(&command);
-    failure.with_hint(format!("to keep those that are there (or overwrite them): `{command}`"))
+    let command = |how: &str| {
+        let plain = || format!("migrate {} --on-conflict {how}", quote_path(&args.file));
+        let repeated = context.hints.repeat_with("--on-conflict", how);
+        repeated.unwrap_or_else(|| context.hints.command(&plain()))
+    };
+    failure.with_hint(format!(
+        "to keep those that are there: `{}`; to replace them: `{}`",
+        command("skip"),
+        command("overwrite")
+    ))
 }
 
 fn show(
@@ -176,11 +205,27 @@ fn tell_what_stays(
     match left {
         0 => context.output.note(&format!("{file} holds no secret in clear")),
         secrets => context.output.warning(&format!(
-            "{file} still holds {} in clear: remove it, or replace them there, when the new \
-             vault is in use",
-            count(secrets, "secret", "secrets")
+            "{file} still holds {} in clear: when the new vault is in use, remove it, or {}",
+            count(secrets, "secret", "secrets"),
+            how_to_replace(context, args, import)
         )),
     }
+}
+
+/// How references get in the place of the secrets that stay.
+fn how_to_replace(context: &Context, args: &MigrateArgs, import: &Import) -> String {
+    if args.rewrite || import.entries.is_empty() {
+        return "replace them there".to_owned();
+    }
+    let on_conflict = match args.on_conflict {
+        Conflict::Fail => "",
+        Conflict::Skip => " --on-conflict skip",
+        Conflict::Overwrite => " --on-conflict overwrite",
+    };
+    let keep_going = if args.keep_going { " --keep-going" } else { "" };
+    let file = quote_path(&args.file);
+    let command = format!("migrate {file} --rewrite{on_conflict}{keep_going}");
+    format!("put references there: `{}`", context.hints.command(&command))
 }
 
 fn skipped_json(entry: &Skipped) -> Value {

@@ -45,7 +45,7 @@ pub(super) fn check(path: &Path, bytes: &[u8], import: &Import) -> Result<(), Fa
 /// # Errors
 ///
 /// Exit code 9 if the file is not as it was read, and 8 if it cannot be replaced; it stays as it
-/// is then.
+/// is then, and no second one is left beside it.
 pub(super) fn replace(
     path: &Path,
     before: &[u8],
@@ -57,8 +57,15 @@ pub(super) fn replace(
                       before: do it again";
         return Err(Failure::invalid(path.display().to_string(), reason));
     }
+    let was_there = kept.exists();
     keep(&kept, before)?;
-    sink::rewrite(path, after)?;
+    if let Err(failure) = sink::rewrite(path, after) {
+        let is_unchanged = Place::File(path.to_owned()).document().is_ok_and(|now| *now == before);
+        if is_unchanged && !was_there {
+            fs::remove_file(&kept).map_err(io_error("remove", &kept))?;
+        }
+        return Err(failure);
+    }
     Ok(kept)
 }
 

@@ -29,8 +29,6 @@ pub(crate) enum Failure {
         error: Error,
         /// How it is told.
         message: String,
-        /// What to do about it, where the command knows better than the error.
-        hint: Option<String>,
     },
     /// The command line is wrong, or a question would have to be asked and must not.
     Usage {
@@ -158,7 +156,6 @@ impl Failure {
         let hint = Some(hint.into());
         match self {
             Self::Library { error, .. } => Self::Library { error, hint },
-            Self::Told { error, message, .. } => Self::Told { error, message, hint },
             Self::Usage { message, .. } => Self::Usage { message, hint },
             other => other,
         }
@@ -251,10 +248,8 @@ impl Failure {
 
     fn hint(&self, hints: &Hints) -> Option<String> {
         match self {
-            Self::Library { error, hint } | Self::Told { error, hint, .. } => {
-                hint.clone().or_else(|| hints.for_error(error))
-            }
-            Self::Line { error, .. } => hints.for_error(error),
+            Self::Library { error, hint } => hint.clone().or_else(|| hints.for_error(error)),
+            Self::Told { error, .. } | Self::Line { error, .. } => hints.for_error(error),
             // To call it again would do the stored lines twice.
             Self::AfterLines { line, failure } if failure.exit_code() == BUSY => {
                 Some(format!("go on from line {} with a longer --wait", line + 1))

@@ -10,7 +10,7 @@ mod template;
 use std::fmt;
 use std::str::FromStr;
 
-use data_encoding::HEXUPPER_PERMISSIVE;
+use data_encoding::{HEXUPPER, HEXUPPER_PERMISSIVE};
 
 pub(super) use self::find::holds_any;
 pub use self::template::{Filled, Part, Template};
@@ -67,14 +67,16 @@ impl Reference {
     #[must_use]
     pub fn to_bare(&self) -> String {
         let encoded = self.to_string();
-        encoded.bytes().fold(String::with_capacity(encoded.len()), |mut bare, byte| {
+        let mut bare = String::with_capacity(encoded.len());
+        for byte in encoded.bytes() {
             if byte.is_ascii() && find::is_bare(byte) {
                 bare.push(char::from(byte));
             } else {
-                bare.push_str(&format!("%{byte:02X}"));
+                bare.push('%');
+                bare.push_str(&HEXUPPER.encode(&[byte]));
             }
-            bare
-        })
+        }
+        bare
     }
 
     /// The field, `password` if none was named.

@@ -80,6 +80,7 @@ fn every_hint_names_a_command_that_exists() {
         vec!["get", "a", "--field", "none"],
         vec!["read", "credb://none"],
         vec!["read", "credb://a#none"],
+        vec!["read", "a"],
         vec!["run", "--env", "A=credb://none", "--", "true"],
         vec!["run", "true"],
         vec!["set", "new"],

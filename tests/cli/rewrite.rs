@@ -66,8 +66,8 @@ fn inject_gives_the_configuration_back() {
     configuration["db_config"][1]["secret"] = hard.into();
     sandbox.file("c.json", configuration.to_string());
     sandbox.credb(["migrate", "c.json", "--rewrite"]).run().ok();
-    let disabled = "warning: db_config[3]: is disabled, and the vault has no \"mysql-4\": the secret \
-                    in clear is used\n";
+    let disabled = "warning: db_config[3]: is disabled, and the vault has no \"mysql-4\": the \
+                    secret in clear is used\n";
     let full = sandbox.credb(["inject", "-i", "c.json"]).run().ok();
     assert_eq!(parsed(&full.text()), configuration);
     assert_eq!(full.stderr(), disabled);

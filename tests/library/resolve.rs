@@ -16,7 +16,7 @@ fn fixture(ids: &[&str]) -> Fixture {
     let fixture = Fixture::new();
     for text in ids {
         let edit = Edit::new().password(format!("vault's {text}"));
-        fixture.vault.set(&id(text), &edit).unwrap();
+        fixture.vault.set(&id(text), &edit).expect("store");
     }
     fixture
 }
@@ -24,9 +24,9 @@ fn fixture(ids: &[&str]) -> Fixture {
 /// What comes of a configuration with these database entries, and its warnings.
 fn resolved(fixture: &Fixture, entries: &str) -> (String, Vec<String>) {
     let text = format!("{{\"db_config\":[{entries}]}}");
-    let resolved = fixture.vault.resolve(text.as_bytes()).unwrap();
+    let resolved = fixture.vault.resolve(text.as_bytes()).expect("resolve");
     let warnings = resolved.warnings().iter().map(ToString::to_string).collect();
-    (String::from_utf8(resolved.into_text().to_vec()).unwrap(), warnings)
+    (String::from_utf8_lossy(resolved.text()).into_owned(), warnings)
 }
 
 #[test]

@@ -62,7 +62,8 @@ pub(crate) struct RunArgs {
 References stand bare, credb://mysql-prod, or in braces, {{ credb://mysql-prod#username }}. Bare
 ones end before the first character that is not a letter, a digit or one of -_./@:+=~%#?
 Right behind a word, as in -p{{ credb://mysql-prod }}, braces are needed.
-In a template that is JSON they stand in strings, and secrets are escaped as those want it.
+In a template that is JSON they stand in strings, not in names of members, and secrets are escaped
+as those want it.
 
 Examples:
   credb inject -i app.conf.in -o app.conf   mode 0600, whole or not at all

@@ -94,7 +94,7 @@ fn rewrite(
 /// The failure to replace the file, which does not take back what the vault got.
 fn with_what_is_stored(failure: Failure, args: &MigrateArgs, secrets: usize) -> Failure {
     match failure {
-        Failure::Library { error: error @ Error::Io { .. }, hint } => {
+        Failure::Library { error: error @ Error::Io { .. }, .. } => {
             let message = format!(
                 "{}; the vault has the {} of {} nevertheless, which holds {} in clear as before",
                 report::with_causes(&error),
@@ -106,7 +106,7 @@ fn with_what_is_stored(failure: Failure, args: &MigrateArgs, secrets: usize) -> 
                 args.file.display(),
                 if secrets == 1 { "it" } else { "them" },
             );
-            Failure::Told { error, message, hint }
+            Failure::Told { error, message }
         }
         other => other,
     }

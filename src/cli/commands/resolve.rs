@@ -38,7 +38,7 @@ impl<'a> Places<'a> {
             }
             _ => return error.into(),
         };
-        Failure::Told { error, message, hint: None }
+        Failure::Told { error, message }
     }
 
     /// Where such references stand, as an addition to a sentence.

@@ -39,12 +39,11 @@ pub(in crate::exchange) fn vault_first(
             Some(id) if is_stored(id)? => Some(id),
             _ => None,
         };
-        match stored.zip(places.get(&entry.position)) {
-            Some((id, places)) => taken.extend(places.iter().map(|place| (place.clone(), id))),
-            None => {
-                let reason = why_left(entry, reasons.get(entry.position.as_str()).copied());
-                left.push((entry.position.clone(), reason));
-            }
+        if let Some((id, places)) = stored.zip(places.get(&entry.position)) {
+            taken.extend(places.iter().map(|place| (place.clone(), id)));
+        } else {
+            let reason = why_left(entry, reasons.get(entry.position.as_str()).copied());
+            left.push((entry.position.clone(), reason));
         }
     }
     taken.sort_by_key(|(place, _)| place.start);

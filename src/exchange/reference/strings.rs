@@ -121,8 +121,10 @@ impl Unit {
             let said = character.encode_utf8(&mut bytes).len();
             return Self { written, bytes, said };
         }
-        let tail = |shift: u32| (0x80 | code >> shift & 0x3f) as u8;
-        Self { written, bytes: [(0xe0 | code >> 12) as u8, tail(6), tail(0), 0], said: 3 }
+        // Half of a pair: 0xd800 to 0xdfff.
+        let [_, _, high, low] = code.to_be_bytes();
+        let middle = 0x80 | (high & 0x0f) << 2 | low >> 6;
+        Self { written, bytes: [0xe0 | high >> 4, middle, 0x80 | low & 0x3f, 0], said: 3 }
     }
 }
 

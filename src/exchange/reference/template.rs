@@ -18,8 +18,8 @@ use crate::exchange::node::without_mark;
 /// A bare reference ends before the first character that is neither a letter, a digit nor one of
 /// `-_./@:+=~%#?`. An enclosed one may have any character but white space. Letters right before
 /// one, as in `xcredb://db/app`, make it another scheme, which stays as it is. Behind anything else
-/// that a scheme can have (a digit, `+`, `-`, `.`, or an option such as `-p`) a bare one is refused:
-/// it is to be enclosed.
+/// that a scheme can have (a digit, `+`, `-`, `.`, or an option such as `-p`) a bare one is
+/// refused: it is to be enclosed.
 ///
 /// In a text that is JSON, references stand in strings, however those are written (`\/` is a
 /// slash), and what they stand for is escaped as JSON wants it. Names of members are left alone.

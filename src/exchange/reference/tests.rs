@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -137,17 +138,18 @@ fn bytes_that_are_no_text_stay_as_they_are() {
 
 /// A text as the inside of a JSON string, some of its characters by their numbers.
 fn escaped_at_random(text: &str, escapes: &[bool]) -> String {
-    let one = |(character, escape): (char, &bool)| match (character, escape) {
-        (character, true) => character
-            .encode_utf16(&mut [0; 2])
-            .iter()
-            .map(|unit| format!("\\u{unit:04x}"))
-            .collect(),
-        ('"' | '\\', _) => format!("\\{character}"),
-        ('\n', _) => "\\n".to_owned(),
-        _ => character.to_string(),
-    };
-    text.chars().zip(escapes.iter().cycle()).map(one).collect()
+    let mut written = String::new();
+    for (character, by_number) in text.chars().zip(escapes.iter().cycle()) {
+        if *by_number {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                write!(written, "\\u{unit:04x}").unwrap();
+            }
+        } else {
+            let string = serde_json::to_string(&character).unwrap();
+            written.push_str(&string[1..string.len() - 1]);
+        }
+    }
+    written
 }
 
 #[test]
@@ -208,10 +210,10 @@ fn values_in_json_are_escaped_and_have_to_be_text() {
 
 #[test]
 fn many_references_on_one_line_take_no_longer_than_on_many() {
-    let text = |separator: &str| vec!["{{ credb://a }}"; 200_000].join(separator).into_bytes();
+    let text = |separator: &str| vec!["{{ credb://a }}"; 30_000].join(separator).into_bytes();
     let time = |text: &[u8]| {
         let start = std::time::Instant::now();
-        assert_eq!(Template::parse(text).unwrap().references().count(), 200_000);
+        assert_eq!(Template::parse(text).unwrap().references().count(), 30_000);
         start.elapsed()
     };
     let (one, many) = (time(&text(" ")), time(&text("\n")));

@@ -24,8 +24,13 @@ pub(crate) struct Command {
 pub(crate) fn blocks(document: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut open: Option<Block> = None;
-    let mut on = true;
+    let (mut on, mut indentation) = (true, 0);
     for (number, line) in document.lines().enumerate() {
+        // A step of a list has its blocks indented.
+        if open.is_none() {
+            indentation = line.len() - line.trim_start().len();
+        }
+        let line = line.get(indentation..).unwrap_or_default();
         match (&mut open, line) {
             (None, OFF) => on = false,
             (None, ON) => on = true,
@@ -87,6 +92,14 @@ fn a_block_has_commands_and_their_output() {
     let commands: Vec<_> = blocks[0].commands.iter().map(|c| c.text.as_str()).collect();
     assert_eq!(commands, ["a", "b <<END\nx\nEND"]);
     assert_eq!(blocks[0].commands[0].output, ["1", "2"]);
+}
+
+#[test]
+fn blocks_of_the_steps_of_a_list_count_too() {
+    let text = "1. text\n\n   ```console\n   $ a |\n   >     b\n    c\n\n   ```\n";
+    let blocks = blocks(text);
+    assert_eq!(blocks[0].commands[0].text, "a |\n    b");
+    assert_eq!(blocks[0].commands[0].output, [" c", ""]);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 mod block;
 mod claims;
 mod compare;
+mod loud;
 mod recipe;
 
 #[path = "../support/mod.rs"]

@@ -9,45 +9,81 @@ use std::path::PathBuf;
 use crate::repository;
 use crate::support::{Call, Sandbox, mode_of};
 
-/// The text of the only block of this language that has these words in it.
+/// The texts of a document's blocks of this language, which steps of a list have too.
+pub(super) fn recipes(document: &str, language: &str) -> Vec<String> {
+    let text = fs::read_to_string(repository().join(document)).expect("read the document");
+    let (mut blocks, mut open) = (Vec::new(), None);
+    for line in text.lines() {
+        let plain = line.trim_start();
+        open = match open.take() {
+            None if plain.strip_prefix("```") == Some(language) => {
+                Some((line.len() - plain.len(), String::new()))
+            }
+            Some((_, block)) if plain == "```" => {
+                blocks.push(block);
+                None
+            }
+            Some((indentation, mut block)) => {
+                block.push_str(line.get(indentation..).unwrap_or_default());
+                block.push('\n');
+                Some((indentation, block))
+            }
+            None => None,
+        };
+    }
+    blocks
+}
+
+/// The only block of this language in the guide that has these words in it.
 fn recipe(language: &str, words: &str) -> String {
-    let text = fs::read_to_string(repository().join("docs/guide.md")).expect("read the guide");
-    let begin = format!("\n```{language}\n");
-    let blocks = text.split(&begin).skip(1).filter_map(|rest| rest.split("\n```").next());
-    let found: Vec<&str> = blocks.filter(|block| block.contains(words)).collect();
+    let mut found = recipes("docs/guide.md", language);
+    found.retain(|block| block.contains(words));
     assert_eq!(found.len(), 1, "blocks of {language} with {words:?}");
-    found[0].to_owned()
+    found.remove(0)
 }
 
 /// A place to run recipes in, with programs of its own.
-struct Kitchen {
-    sandbox: Sandbox,
+pub(super) struct Kitchen {
+    pub(super) sandbox: Sandbox,
 }
 
 impl Kitchen {
-    fn new() -> Self {
-        let sandbox = Sandbox::with_vault();
+    pub(super) fn new() -> Self {
+        Self::of(Sandbox::with_vault())
+    }
+
+    pub(super) fn without_vault() -> Self {
+        Self::of(Sandbox::new())
+    }
+
+    fn of(sandbox: Sandbox) -> Self {
         fs::create_dir(sandbox.path("bin")).expect("a directory");
         Self { sandbox }
     }
 
     /// A program that a recipe calls.
-    fn program(&self, name: &str, script: &str) -> PathBuf {
+    pub(super) fn program(&self, name: &str, script: &str) -> PathBuf {
         let path = PathBuf::from(self.sandbox.file(name, format!("#!/bin/sh\n{script}\n")));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("make it a program");
         path
     }
 
-    /// The recipe as a script, with the first of each pair of places replaced.
-    fn call(&self, recipe: &str, places: &[(&str, &str)]) -> Call {
+    /// The recipe as a script, with the first of each pair of places replaced. The shell is the one
+    /// that it names.
+    pub(super) fn call(&self, recipe: &str, places: &[(&str, &str)]) -> Call {
         let script = places.iter().fold(recipe.to_owned(), |script, (theirs, ours)| {
             assert!(script.contains(theirs), "{theirs} is not in the recipe");
             script.replace(theirs, &self.sandbox.path_text(ours))
         });
-        self.sandbox.shell(&format!("PATH=$PWD/bin:$PATH\n{script}"))
+        let shell = match script.lines().next().and_then(|line| line.strip_prefix("#!")) {
+            Some(shell) => shell.to_owned(),
+            None => "/bin/sh".to_owned(),
+        };
+        self.sandbox.file("recipe", script);
+        self.sandbox.shell(&format!("PATH=$PWD/bin:$PATH exec {shell} recipe"))
     }
 
-    fn read(&self, name: &str) -> String {
+    pub(super) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.sandbox.path(name)).unwrap_or_default()
     }
 }
@@ -67,7 +103,18 @@ fn the_nightly_dump_gets_the_password_or_fails_loudly() {
     run().ok().stdout("").silent();
     let seen = kitchen.read("seen");
     assert_eq!(seen, "[client]\nuser=backup\npassword=\"s3cret\"\n600\n");
-    kitchen.sandbox.shell("gzip -dc all.sql.gz").run().ok().stdout("dump\n");
+    let kept = || kitchen.sandbox.shell("gzip -dc all.sql.gz").run().ok().stdout("dump\n");
+    kept();
+    // Half a dump is none, and the next night finds no remains.
+    let files = || kitchen.sandbox.files().into_iter().map(|(path, _)| path).collect::<Vec<_>>();
+    let before = files();
+    kitchen.program("bin/mysqldump", "echo half; echo lost the connection >&2; exit 2");
+    run().code(2).stderr_has("lost the connection");
+    kept();
+    kitchen.sandbox.credb(["remove", "mysql-1", "--force"]).run().ok();
+    run().fails(3);
+    kept();
+    assert_eq!(files(), before);
 }
 
 #[test]
@@ -79,6 +126,9 @@ fn the_program_in_python_changes_what_it_has_read() {
     kitchen.sandbox.file("rotate.py", program);
     kitchen.call("exec python3 rotate.py", &[]).run().ok().stdout("").silent();
     assert_eq!(kitchen.sandbox.password("web/token"), "first and next");
+    kitchen.sandbox.credb(["remove", "web/token", "--force"]).run().ok();
+    let missing = kitchen.call("exec python3 rotate.py", &[]).run();
+    missing.code(1).stderr_has("no credential \"web/token\"");
 }
 
 #[test]

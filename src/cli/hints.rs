@@ -164,12 +164,10 @@ impl Hints {
         if !self.root_may_have_it {
             return format!("make one with `{}`", self.command("init"));
         }
-        let words = self.repeatable.clone();
-        let words = match &self.environment_vault {
-            Some(vault) => words.map(|words| with_option(words, "--vault", vault)),
-            None => words,
-        };
-        let command = words.map(|words| command_line(&words));
+        let command = self.repeatable.as_ref().map(|words| match &self.environment_vault {
+            Some(vault) => command_line(&with_option(words, "--vault", vault)),
+            None => command_line(words),
+        });
         let command = command.unwrap_or_else(|| match &self.environment_vault {
             Some(vault) => format!("credb list --vault {}", quote(vault)),
             None => self.command("list"),
@@ -179,7 +177,7 @@ impl Hints {
 
     /// The command line once more, with this value of an option.
     pub(crate) fn repeat_with(&self, option: &str, value: &str) -> Option<String> {
-        let words = self.repeatable.clone()?;
+        let words = self.repeatable.as_ref()?;
         Some(command_line(&with_option(words, option, value)))
     }
 
@@ -192,7 +190,7 @@ impl Hints {
 }
 
 /// The words with this value of an option, in the place of another one.
-fn with_option(words: Vec<String>, option: &str, value: &str) -> Vec<String> {
+fn with_option(words: &[String], option: &str, value: &str) -> Vec<String> {
     let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
     let (before, after) = words.split_at(end);
     let mut changed = Vec::with_capacity(words.len() + 2);

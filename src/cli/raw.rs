@@ -41,14 +41,19 @@ impl RawArguments {
         &self.0
     }
 
+    /// Whether this stands among the options, without a value.
+    pub(crate) fn has_option(&self, name: &str) -> bool {
+        self.options().any(|argument| argument == name)
+    }
+
     /// Whether `--json` stands among the options.
     pub(crate) fn json(&self) -> bool {
-        self.options().any(|argument| argument == "--json")
+        self.has_option("--json")
     }
 
     /// Whether `--quiet` stands among the options.
     pub(crate) fn quiet(&self) -> bool {
-        self.options().any(|argument| argument == "--quiet")
+        self.has_option("--quiet")
     }
 
     /// The value of `--color`.
@@ -181,9 +186,8 @@ mod tests {
     fn the_command_lines_of_other_programs_are_not_repeated() {
         let mut command = Cli::command();
         command.build();
-        let takes_one = |command: &&clap::Command| {
-            command.get_arguments().any(|argument| argument.is_last_set())
-        };
+        let takes_one =
+            |command: &&clap::Command| command.get_arguments().any(clap::Arg::is_last_set);
         let own = command.get_subcommands().filter(takes_one).map(clap::Command::get_name);
         let own: BTreeSet<_> = own.collect();
         assert_eq!(own, WITH_COMMAND.into_iter().collect());

@@ -75,6 +75,10 @@ fn hint(error: &clap::Error, raw: &RawArguments) -> String {
         .flat_map(|kind| words(error, kind))
         .next();
     match suggested {
+        _ if is_about_length(error, raw) => format!(
+            "a length, 8 to 1024, is written with an equals sign, --generate=LENGTH: see {}",
+            help_hint(raw)
+        ),
         // A suggestion is a name of ours.
         Some(name) => format!("did you mean {name}? See {}", help_hint(raw)),
         None if raw.verb() == Some("run") && error.kind() == ErrorKind::UnknownArgument => {
@@ -82,6 +86,12 @@ fn hint(error: &clap::Error, raw: &RawArguments) -> String {
         }
         None => help_hint(raw),
     }
+}
+
+/// Whether it may be the length of a generated password that is wrong, or taken for another word.
+fn is_about_length(error: &clap::Error, raw: &RawArguments) -> bool {
+    let wrong = names(error, ContextKind::InvalidArg).iter().any(|name| name == "--generate");
+    wrong || error.kind() == ErrorKind::UnknownArgument && raw.has_option("--generate")
 }
 
 fn help_hint(raw: &RawArguments) -> String {

@@ -143,3 +143,17 @@ fn what_is_there_cannot_drive_the_terminal() {
     let screen = Terminal::start(&sandbox.credb(set)).ends(0);
     assert!(screen.contains('x') && !screen.contains("\u{1b}[2J"), "{screen:?}");
 }
+
+#[test]
+fn a_length_that_is_not_taken_is_explained() {
+    let sandbox = Sandbox::with_vault();
+    for words in [&["--generate", "16"][..], &["--generate=7"], &["--generate=1025"]] {
+        let outcome = sandbox.credb(["set", "a"]).args(words).run().fails(2);
+        outcome.hints("--generate=LENGTH").hints("8 to 1024").hints("`credb help set`");
+    }
+    // Another mistake is not about a length.
+    let other = sandbox.credb(["set", "a", "--generate", "--if-version", "x"]).run().fails(2);
+    assert!(!other.stderr().contains("LENGTH"), "{other}");
+    sandbox.credb(["set", "a", "--generate=16"]).run().ok();
+    assert_eq!(sandbox.password("a").len(), 16);
+}

@@ -128,6 +128,7 @@ fn a_usage_error_never_repeats_an_argument_of_set() {
         vec!["set", "a", "--pasword=hunter2"],
         vec!["set", "a", "--field", "hunter2"],
         vec!["set", "a", "--generate=hunter2"],
+        vec!["set", "a", "--generate", "hunter2"],
         vec!["set", "a", "--expires", "hunter2", "--generate"],
         vec!["set", "a", "--if-version", "hunter2", "--generate"],
         vec!["add", "a", "hunter2"],

@@ -138,6 +138,25 @@ fn an_env_file_may_begin_with_a_byte_order_mark() {
 }
 
 #[test]
+fn variables_have_the_same_names_wherever_they_are_given() {
+    let sandbox = prepared();
+    for (name, is_name) in [("A", true), ("_a9", true), ("A B", false), ("9A", false), ("", false)]
+    {
+        sandbox.file("env", format!("{name}=credb://a\n"));
+        let listed = format!("{name}=credb://a");
+        for options in [["--env", &listed], ["--env-file", "env"]] {
+            let call = sandbox.credb(["run"]).args(options).args(["--", "touch", "started"]);
+            let outcome = call.run();
+            assert_eq!(outcome.exit_code(), Some(if is_name { 0 } else { 125 }), "{outcome}");
+            assert_eq!(sandbox.path("started").exists(), is_name, "{outcome}");
+            fs::remove_file(sandbox.path("started")).ok();
+        }
+    }
+    let json = sandbox.credb(["run", "--json", "--env", "A B=credb://a", "--", "true"]);
+    json.run().fails_json(125, "usage").stderr_has("letters, digits and _");
+}
+
+#[test]
 fn all_failures_of_credb_exit_with_125() {
     let sandbox = prepared();
     let true_with_secret = ["--env", "A=credb://a", "--", "true"];

@@ -79,6 +79,9 @@ pub(super) fn run(context: &Context, args: RunArgs) -> Result<(), Failure> {
 fn listed(argument: &OsStr) -> Result<(OsString, Variable), Failure> {
     let bytes = argument.as_bytes();
     match bytes.iter().position(|byte| *byte == b'=') {
+        Some(end @ 1..) if !env_file::is_name(&bytes[..end]) => {
+            Err(Failure::usage(format!("--env {}", env_file::NOT_A_NAME)))
+        }
         Some(end @ 1..) => {
             let name = OsStr::from_bytes(&bytes[..end]);
             let value = Value::Reference(parse(name, &bytes[end + 1..])?);

@@ -41,11 +41,19 @@ fn assignment(line: &[u8]) -> Result<(&[u8], Zeroizing<Vec<u8>>), &'static str> 
         Some(rest) if rest.starts_with(b" ") || rest.starts_with(b"\t") => rest.trim_ascii_start(),
         _ => name,
     };
-    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-    if name.is_empty() || name[0].is_ascii_digit() || !name.iter().all(is_name) {
-        return Err("has a name that is not made of letters, digits and _");
+    if !is_name(name) {
+        return Err(NOT_A_NAME);
     }
     Ok((name, unquoted(value)?))
+}
+
+/// Why a name is refused.
+pub(super) const NOT_A_NAME: &str = "has a name that is not made of letters, digits and _";
+
+/// Whether a shell would take it for the name of a variable.
+pub(super) fn is_name(name: &[u8]) -> bool {
+    let is_inner = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    name.first().is_some_and(|byte| !byte.is_ascii_digit()) && name.iter().all(is_inner)
 }
 
 fn unquoted(value: &[u8]) -> Result<Zeroizing<Vec<u8>>, &'static str> {

@@ -90,6 +90,13 @@ pub(crate) enum Failure {
     },
     /// What was asked for cannot be written.
     Output(io::Error),
+    /// What was asked for is done, but what it came to cannot be written.
+    Unshown {
+        /// Why.
+        error: io::Error,
+        /// How it is seen.
+        hint: Option<String>,
+    },
     /// No failure: help that was asked for, or is shown since nothing was.
     Help {
         /// The help.
@@ -157,6 +164,7 @@ impl Failure {
         match self {
             Self::Library { error, .. } => Self::Library { error, hint },
             Self::Usage { message, .. } => Self::Usage { message, hint },
+            Self::Unshown { error, .. } => Self::Unshown { error, hint },
             other => other,
         }
     }
@@ -164,6 +172,30 @@ impl Failure {
     /// The same failure after so many lines of the input were stored.
     pub(crate) fn after_lines(self, line: usize) -> Self {
         if line == 0 { self } else { Self::AfterLines { line, failure: Box::new(self) } }
+    }
+
+    /// The same failure of a command that prints after it has changed the vault: to do it again is
+    /// not what mends it.
+    pub(crate) fn after_change(self) -> Self {
+        match self {
+            Self::Output(error) => Self::Unshown { error, hint: None },
+            other => other,
+        }
+    }
+
+    /// This failure of a command that showed what it came to before it fails. That nobody reads that
+    /// is no reason to call it done.
+    pub(crate) fn beside(self, shown: Result<(), Self>) -> Self {
+        let Err(unshown) = shown else { return self };
+        if unshown.is_silent() {
+            return self;
+        }
+        match self {
+            // No failures, and nothing else would tell of them.
+            Self::Found | Self::Weak => unshown,
+            Self::Partial(message) => Self::Partial(format!("{message}; {}", unshown.message())),
+            failure => failure,
+        }
     }
 
     /// The same failure with what these hints say of it, unless it has a hint.
@@ -191,8 +223,8 @@ impl Failure {
             Self::Partial(_) | Self::Cancelled | Self::Weak => 1,
             Self::Found => 10,
             Self::Interrupted => 130,
-            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
-            Self::Output(_) => 8,
+            Self::Output(error) | Self::Unshown { error, .. } if is_closed_pipe(error) => 0,
+            Self::Output(_) | Self::Unshown { .. } => 8,
             Self::Help { reason: HelpReason::Asked, .. } => 0,
         }
     }
@@ -203,7 +235,7 @@ impl Failure {
             Self::Found | Self::Weak | Self::Interrupted | Self::Stopped(_) | Self::Help { .. } => {
                 true
             }
-            Self::Output(error) => error.kind() == io::ErrorKind::BrokenPipe,
+            Self::Output(error) | Self::Unshown { error, .. } => is_closed_pipe(error),
             _ => false,
         }
     }
@@ -218,7 +250,7 @@ impl Failure {
             Self::Damaged { .. } => "corrupt",
             Self::Partial(_) => "partial",
             Self::Cancelled => "cancelled",
-            Self::Output(_) | Self::NotStarted { .. } => "io",
+            Self::Output(_) | Self::Unshown { .. } | Self::NotStarted { .. } => "io",
             Self::Command { name, .. } => name,
             Self::Found | Self::Weak | Self::Interrupted | Self::Stopped(_) | Self::Help { .. } => {
                 "failed"
@@ -240,6 +272,10 @@ impl Failure {
             | Self::Command { message, .. } => message.clone(),
             Self::Cancelled => "cancelled, nothing was changed".to_owned(),
             Self::Output(error) => format!("cannot write the output: {}", plain(error)),
+            Self::Unshown { error, .. } => format!(
+                "cannot write the output: {}; what was asked for is done and stored",
+                plain(error)
+            ),
             Self::Found | Self::Weak | Self::Interrupted | Self::Stopped(_) | Self::Help { .. } => {
                 String::new()
             }
@@ -257,10 +293,15 @@ impl Failure {
             Self::AfterLines { failure, .. } => failure.hint(hints),
             Self::Usage { hint, .. } => hint.clone().or_else(|| hints.for_usage()),
             Self::Damaged { hint, .. } => Some(hint.clone()),
-            Self::Command { hint, .. } => hint.clone(),
+            Self::Command { hint, .. } | Self::Unshown { hint, .. } => hint.clone(),
             _ => None,
         }
     }
+}
+
+/// Whether nobody reads what is written.
+fn is_closed_pipe(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
 }
 
 impl From<Error> for Failure {
@@ -424,5 +465,23 @@ mod tests {
         let full = Failure::Output(io::ErrorKind::StorageFull.into());
         assert_eq!(full.exit_code(), 8);
         assert!(!full.is_silent());
+    }
+
+    #[test]
+    fn what_fails_is_not_done_because_nobody_reads_it() {
+        let closed = || Err(Failure::Output(io::ErrorKind::BrokenPipe.into()));
+        let full = || Err(Failure::Output(io::ErrorKind::StorageFull.into()));
+        for (failure, code) in
+            [(Failure::Found, 10), (Failure::Weak, 1), (Error::Poisoned.into(), 1)]
+        {
+            assert_eq!(failure.beside(closed()).exit_code(), code);
+        }
+        let partial = || Failure::Partial("1 entry was refused".to_owned());
+        assert_eq!(partial().beside(closed()).message(), "1 entry was refused");
+        assert_eq!(partial().beside(Ok(())).message(), "1 entry was refused");
+        let both = partial().beside(full());
+        assert!(both.message().starts_with("1 entry was refused; cannot write"));
+        assert_eq!(both.exit_code(), 1);
+        assert_eq!(Failure::Weak.beside(full()).exit_code(), 8, "else nobody learns of it");
     }
 }

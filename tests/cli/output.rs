@@ -1,9 +1,11 @@
 //! What stands on which stream, in which form: for people at a terminal, for scripts in pipes,
 //! for programs in JSON.
 
+use std::fs;
+
 use serde_json::{Value, json};
 
-use crate::support::{Sandbox, keys_in_order};
+use crate::support::{Sandbox, alter_row, keys_in_order};
 
 /// The keys of a credential without secrets, in their order.
 const CREDENTIAL: [&str; 11] = [
@@ -199,6 +201,40 @@ fn a_closed_pipe_ends_quietly() {
         let outcome = sandbox.shell(&script).run().ok();
         assert_eq!(outcome.stderr(), "code 0\n", "{command}");
     }
+}
+
+/// What the command exits with when nobody reads what it prints.
+fn unread(sandbox: &Sandbox, command: &str) -> String {
+    // The reader is gone before anything is written.
+    let script = format!("{{ sleep 0.2; credb {command} 2>/dev/null; echo $? >&2; }} | :");
+    sandbox.shell(&script).run().ok().stderr().to_owned()
+}
+
+#[test]
+fn a_closed_pipe_makes_no_refusal_a_success() {
+    let sandbox = Sandbox::with_vault();
+    sandbox.file("many.json", r#"[{"id":"a","password":"p"},{"id":" bad","password":"p"}]"#);
+    assert_eq!(unread(&sandbox, "set -f many.json --keep-going --json"), "1\n");
+    assert_eq!(sandbox.password("a"), "p");
+    let old = r#"{"db_config":[
+        {"id_dbms":1,"dbms":"mysql","host":"h","user":"u","secret":"s3cret"},
+        {"dbms":"mysql","host":"h","user":"u","secret":"s3cret"}]}"#;
+    sandbox.file("vya_backupbd.json", old);
+    for json in ["", " --json"] {
+        let migrate = format!("migrate vya_backupbd.json --keep-going{json}");
+        assert_eq!(unread(&sandbox, &migrate), "1\n");
+        sandbox.credb(["set", "a", "--expires", "1d"]).run().ok();
+        assert_eq!(unread(&sandbox, &format!("due --exit-code{json}")), "10\n");
+        sandbox.set_mode("data/credb/default.redb", 0o644);
+        assert_eq!(unread(&sandbox, &format!("doctor{json}")), "1\n");
+        sandbox.set_mode("data/credb/default.redb", 0o600);
+    }
+    assert_eq!(sandbox.password("mysql-1"), "s3cret");
+    fs::rename(sandbox.machine_key(), sandbox.path("key")).unwrap();
+    assert_eq!(unread(&sandbox, "info"), "5\n");
+    fs::rename(sandbox.path("key"), sandbox.machine_key()).unwrap();
+    alter_row(&sandbox.vault(), "records");
+    assert_eq!(unread(&sandbox, "verify"), "6\n");
 }
 
 #[test]

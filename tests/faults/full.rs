@@ -159,4 +159,16 @@ fn a_full_pipe_of_output_is_an_error() {
     let get = format!("credb get a --field password > {full}");
     sandbox.shell(&get).run().fails(8).stderr_has(FULL);
     sandbox.shell(&format!("credb list > {full}")).run().fails(8).stderr_has(FULL);
+    let stored = "what was asked for is done and stored";
+    let set = format!("credb set b --generate --print > {full}");
+    let outcome = sandbox.shell(&set).run().fails(8).stderr_has(FULL).stderr_has(stored);
+    outcome.hints("`credb get b --field password`");
+    assert_eq!(sandbox.version("b"), 1);
+    for change in ["set b -u u", "tag add b t", "remove b --force"] {
+        let change = format!("credb {change} --json > {full}");
+        let outcome = sandbox.shell(&change).run().code(8);
+        outcome.stderr_has(stored).stderr_has("\"io\"");
+    }
+    let got = sandbox.shell(&get).run().fails(8);
+    assert!(!got.stderr().contains(stored), "{got}");
 }

@@ -18,9 +18,9 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
         Err(error) => return Err(error.into()),
     };
     let found = findings::all(context, &locked, info.as_ref())?;
-    if context.output.is_json() {
+    let shown = if context.output.is_json() {
         let found = found.iter().map(findings::Finding::json);
-        context.output.json(&json!({ "findings": found.collect::<Vec<_>>() }))?;
+        context.output.json(&json!({ "findings": found.collect::<Vec<_>>() }))
     } else {
         let mut page = Page::new(&context.output);
         for finding in &found {
@@ -35,16 +35,16 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
             }
             page.push(b"\n");
         }
-        page.print()?;
-    }
+        page.print()
+    };
     if info.is_none() {
         let hidden = "the vault is locked: whether a rotation is incomplete cannot be known";
         context.output.note(hidden);
     }
     if found.is_empty() {
         context.output.confirm("nothing found");
-        return Ok(());
+        return shown;
     }
     context.output.finish();
-    Err(Failure::Weak)
+    Err(Failure::Weak.beside(shown))
 }

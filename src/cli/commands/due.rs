@@ -30,22 +30,23 @@ pub(super) fn run(context: &Context, args: &DueArgs) -> Result<(), Failure> {
     let mut due: Vec<Due> = all.iter().flat_map(|metadata| reasons(metadata, &config)).collect();
     due.retain(|due| due.at <= by);
     due.sort_by(|left, right| (left.at, &left.metadata.id).cmp(&(right.at, &right.metadata.id)));
-    if context.output.is_json() {
+    let shown = if context.output.is_json() {
         let rows = due.iter().map(|due| due.json(now));
-        context.output.json(&rows.collect())?;
+        context.output.json(&rows.collect())
     } else {
         let mut page = Page::new(&context.output);
         let reader = page.reader();
         let rows: Vec<_> = due.iter().map(|due| due.row(reader, now)).collect();
         page.table(&["ID", "USERNAME", "REASON", "DUE"], &rows);
-        page.print()?;
+        let shown = page.print();
         context.output.confirm(&format!("{} due", due.len()));
-    }
+        shown
+    };
     if args.exit_code && !due.is_empty() {
         context.output.finish();
-        return Err(Failure::Found);
+        return Err(Failure::Found.beside(shown));
     }
-    Ok(())
+    shown
 }
 
 /// The time up to which to look.

@@ -40,15 +40,19 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
     let about = About::new(&locked, info)?;
     let found = findings::all(context, &locked, about.unlocked.as_ref())?;
     let warnings: Vec<String> = found.iter().map(Finding::warning).collect();
-    if context.output.is_json() {
-        context.output.json(&about.json(&warnings))?;
+    let shown = if context.output.is_json() {
+        context.output.json(&about.json(&warnings))
     } else {
-        about.print(context)?;
+        let shown = about.print(context);
         for warning in &warnings {
             context.output.warning(warning);
         }
+        shown
+    };
+    match failure {
+        Some(failure) => Err(failure.beside(shown)),
+        None => shown,
     }
-    failure.map_or(Ok(()), Err)
 }
 
 /// Whether the clear part may be shown nevertheless.

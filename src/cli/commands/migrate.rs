@@ -41,13 +41,14 @@ pub(super) fn run(context: &Context, args: &MigrateArgs) -> Result<(), Failure> 
     };
     let rewritten =
         if args.rewrite { Some(rewrite(args, &bytes, &import, &report)?) } else { None };
-    show(context, args, &import, &report, rewritten.as_ref())?;
+    let shown = show(context, args, &import, &report, rewritten.as_ref());
     tell_what_stays(context, args, &import, rewritten.as_ref());
     if import.refused.is_empty() {
-        return Ok(());
+        return shown;
     }
     let refused = count(import.refused.len(), "entry", "entries");
-    Err(Failure::Partial(format!("{refused} not taken over: {}", list(&import.refused))))
+    let partial = Failure::Partial(format!("{refused} not taken over: {}", list(&import.refused)));
+    Err(partial.beside(shown))
 }
 
 /// Makes the changes, or for a dry run says what they would be.

@@ -49,6 +49,28 @@ use super::report::Failure;
 
 /// Runs one command.
 pub(crate) fn run(context: &Context, command: Command) -> Result<(), Failure> {
+    let changes = changes(&command);
+    let done = start(context, command);
+    if changes { done.map_err(Failure::after_change) } else { done }
+}
+
+/// Whether the command prints only after it has changed what it is to change.
+fn changes(command: &Command) -> bool {
+    match command {
+        Command::Migrate(args) => !args.dry_run,
+        Command::Set(_)
+        | Command::Rotate(_)
+        | Command::Remove(_)
+        | Command::Rename(_)
+        | Command::Copy(_)
+        | Command::Undo(_)
+        | Command::Purge(_)
+        | Command::Tag(_) => true,
+        _ => false,
+    }
+}
+
+fn start(context: &Context, command: Command) -> Result<(), Failure> {
     match command {
         Command::Init(args) => init::run(context, &args),
         Command::Set(args) => set::run(context, *args),

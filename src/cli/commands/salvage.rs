@@ -24,10 +24,10 @@ pub(super) fn run(context: &Context, args: &SalvageArgs) -> Result<(), Failure> 
         Vault::salvage(&args.damaged, &args.new, &options, &sources, keys_from, &key)
     };
     let salvaged = salvaged.map_err(|error| explain(context, args, error))?;
-    show(context, args, &salvaged)?;
+    let shown = show(context, args, &salvaged);
     warn_of_keys(context, args);
     if salvaged.lost.is_empty() {
-        return Ok(());
+        return shown;
     }
     let recovered = count(salvaged.recovered, "credential", "credentials");
     let lost = salvaged.lost.iter().map(|lost| match &lost.id {
@@ -35,7 +35,8 @@ pub(super) fn run(context: &Context, args: &SalvageArgs) -> Result<(), Failure> 
         None => lost.reason.clone(),
     });
     let lost = lost.collect::<Vec<_>>().join("; ");
-    Err(Failure::Partial(format!("{recovered} brought over, but not all: {lost}")))
+    let partial = Failure::Partial(format!("{recovered} brought over, but not all: {lost}"));
+    Err(partial.beside(shown))
 }
 
 /// The failure about the file that it is about.

@@ -36,10 +36,12 @@ pub(super) fn run(context: &Context, args: SetArgs) -> Result<(), Failure> {
     }
     if plan.takes_what_is_there() {
         let (done, password) = get_or_create(&vault, &plan, &edit)?;
-        return tell(context, &done, Some(&password));
+        return tell(context, &done, Some(&password))
+            .map_err(|failure| unprinted(context, &plan.id, failure));
     }
     let change = vault.set_if(&plan.id, &edit, plan.condition)?;
     tell(context, &change.into(), password.as_ref().filter(|_| plan.prints))
+        .map_err(|failure| unprinted(context, &plan.id, failure))
 }
 
 /// What is stored, or else what was made: of any number of calls at once one stores its own, and
@@ -170,4 +172,10 @@ fn tell(context: &Context, done: &Done, printed: Option<&Secret>) -> Result<(), 
     page.stored(password.expose());
     page.push(b"\n");
     page.print()
+}
+
+/// The failure to print a password that is stored, with how it is had.
+fn unprinted(context: &Context, id: &CredentialId, failure: Failure) -> Failure {
+    let command = context.hints.about("get", id.as_str(), "--field password");
+    failure.after_change().with_hint(format!("see it with `{command}`"))
 }

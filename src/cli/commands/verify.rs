@@ -35,12 +35,15 @@ pub(super) fn run(context: &Context, args: VerifyArgs) -> Result<(), Failure> {
     };
     let expectation = expected.and_then(|expected| broken(&found, &expected));
     let report = Report { found, expectation };
-    if context.output.is_json() {
-        context.output.json(&report.json())?;
+    let shown = if context.output.is_json() {
+        context.output.json(&report.json())
     } else {
-        report.print(context)?;
+        report.print(context)
+    };
+    match report.failure(context, vault.path()) {
+        Some(failure) => Err(failure.beside(shown)),
+        None => shown,
     }
-    report.failure(context, vault.path()).map_or(Ok(()), Err)
 }
 
 /// A token is data that a script kept, not a part of the command line: exit 9 if it is malformed.

@@ -114,12 +114,14 @@ fn tell(context: &Context, outcome: &Outcome) -> Result<(), Failure> {
     let added = ids(|change| change.created);
     let updated = ids(|change| change.changed && !change.created);
     let unchanged = ids(|change| !change.changed);
-    if context.output.is_json() {
+    let shown = if context.output.is_json() {
         let refused: Vec<_> = outcome.refused.iter().map(Refused::json).collect();
         context.output.json(&json!({
             "added": added, "updated": updated, "unchanged": unchanged, "refused": refused,
-        }))?;
-    }
+        }))
+    } else {
+        Ok(())
+    };
     context.output.confirm(&format!(
         "added {}, updated {}, unchanged {}",
         added.len(),
@@ -127,8 +129,9 @@ fn tell(context: &Context, outcome: &Outcome) -> Result<(), Failure> {
         unchanged.len()
     ));
     if outcome.refused.is_empty() {
-        return Ok(());
+        return shown;
     }
     let refused = count(outcome.refused.len(), "entry was", "entries were");
-    Err(Failure::Partial(format!("{refused} refused: {}", list(&outcome.refused))))
+    let partial = Failure::Partial(format!("{refused} refused: {}", list(&outcome.refused)));
+    Err(partial.beside(shown))
 }

@@ -1,28 +1,20 @@
 //! Signals that ask to stop, for commands that have to tidy up first.
-//!
-//! Until the first of these is watched for, and for signals that whoever started this process made
-//! it ignore, everything is as it always is.
 
-use std::fs;
 use std::io::{self, Read as _};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use signal_hook::SigId;
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-use signal_hook::flag;
-use signal_hook::low_level::{pipe, unregister};
+use signal_hook::consts::SIGCHLD;
 
-/// Tells of signals from now on. When it is dropped they do again what they always do.
+use super::signals::Watched;
+
+/// Tells of signals from now on. When it is dropped they do again what they always do, unless
+/// somebody else watches for them.
 pub(crate) struct Interrupts {
     wake: UnixStream,
-    last: Arc<AtomicUsize>,
-    idle: Arc<AtomicBool>,
-    registered: Vec<SigId>,
+    watched: Watched,
 }
 
 /// How often signals are looked for that came between two looks, at the least.
@@ -33,26 +25,14 @@ impl Interrupts {
     pub(crate) fn watch() -> io::Result<Self> {
         let (wake, sender) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
-        let last = Arc::new(AtomicUsize::new(0));
-        let idle = Arc::new(AtomicBool::new(false));
-        let mut registered = Vec::new();
-        for signal in [SIGINT, SIGTERM, SIGQUIT, SIGHUP] {
-            if is_ignored(signal) {
-                continue;
-            }
-            let number = signal.unsigned_abs() as usize;
-            // Stays, since a signal does nothing once there was a handler for it.
-            flag::register_conditional_default(signal, Arc::clone(&idle))?;
-            registered.push(flag::register_usize(signal, Arc::clone(&last), number)?);
-            registered.push(pipe::register(signal, sender.try_clone()?)?);
-        }
-        registered.push(pipe::register(SIGCHLD, sender)?);
-        Ok(Self { wake, last, idle, registered })
+        let mut watched = Watched::telling(&sender)?;
+        watched.tell_of(SIGCHLD, &sender)?;
+        Ok(Self { wake, watched })
     }
 
     /// The signal that asked to stop last, if one did.
     pub(crate) fn signal(&self) -> Option<u8> {
-        u8::try_from(self.last.load(Ordering::SeqCst)).ok().filter(|number| *number > 0)
+        self.watched.signal()
     }
 
     /// Waits until one of these can be read or was hung up, a signal came, a command ended, or
@@ -76,22 +56,4 @@ impl Interrupts {
         }
         Ok(ready)
     }
-}
-
-impl Drop for Interrupts {
-    fn drop(&mut self) {
-        self.idle.store(true, Ordering::SeqCst);
-        for id in self.registered.drain(..) {
-            unregister(id);
-        }
-    }
-}
-
-/// Whether this process was started with a signal ignored, as by nohup or for a job in the
-/// background of a script.
-fn is_ignored(signal: i32) -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let ignored = ignored.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok());
-    ignored.is_some_and(|ignored| ignored >> (signal - 1) & 1 == 1)
 }

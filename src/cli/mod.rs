@@ -24,6 +24,7 @@ mod progress;
 mod prompt;
 mod raw;
 mod report;
+mod signals;
 mod usage;
 mod when;
 

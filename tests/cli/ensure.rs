@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::support::{Call, Outcome, Running, Sandbox, Terminal, is_ignored};
+use crate::support::{Call, Outcome, Running, Sandbox, Terminal, is_gone, is_ignored};
 
 /// A call that renews what is older than an hour by a shell script.
 fn ensure(sandbox: &Sandbox, options: &[&str], script: &str) -> Call {
@@ -162,15 +162,6 @@ fn a_command_that_takes_too_long_is_ended_with_its_children() {
     let child = fs::read_to_string(sandbox.path("child")).unwrap();
     assert!(is_gone(child.trim()), "the child of the command still runs");
     assert_eq!(sandbox.password("a"), "old");
-}
-
-fn is_gone(pid: &str) -> bool {
-    (0..1_000).any(|_| {
-        thread::sleep(Duration::from_millis(5));
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        // A zombie waits for whoever adopts it.
-        stat.is_empty() || stat.contains(") Z ")
-    })
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! At a terminal: prompts, questions, Ctrl-C, and text that must not drive it.
 
+use std::fs;
+
 use rustix::process::Signal;
 
-use crate::support::{Sandbox, Terminal};
+use crate::support::{Sandbox, Terminal, is_gone};
 
 /// Text that would clear the screen, set the title and turn around what follows.
 const HOSTILE: &str = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{202e}evil";
@@ -141,6 +143,37 @@ fn a_signal_to_end_at_a_prompt_restores_the_terminal_too() {
         terminal.send_signal(signal);
         assert_ne!(terminal.exit_code(), Some(0), "{signal:?}");
         assert_eq!(terminal.modes(), before, "{signal:?}");
+    }
+}
+
+/// Would break: handlers of a prompt that still act when its question is answered.
+#[test]
+fn a_signal_after_a_passphrase_was_typed_ends_the_command_that_was_started() {
+    let sandbox = Sandbox::new();
+    let phrase = sandbox.file("phrase", "not a real phrase");
+    let key = ["--passphrase-file", &phrase];
+    let init = ["init", "--key", "passphrase", "--kdf-cost", "8,1"];
+    sandbox.credb(init).args(key).run().ok();
+    sandbox.credb(["set", "a", "--generate"]).args(key).run().ok();
+    let script = "echo $$ > pid; echo rea''dy >&2; sleep 600";
+    for arguments in [&["rotate", "a"][..], &["ensure", "b", "--max-age", "1h"]] {
+        for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+            let call = sandbox.credb(arguments).args(["--", "sh", "-c", script]);
+            let mut terminal = Terminal::start(&call);
+            terminal.expect("Passphrase of").expect(": ").type_text("not a real phrase\r");
+            terminal.expect("ready");
+            if signal == Signal::INT {
+                terminal.interrupt();
+            } else {
+                terminal.send_signal(signal);
+            }
+            let screen = terminal.ends(code);
+            let pid = fs::read_to_string(sandbox.path("pid")).unwrap();
+            assert!(is_gone(pid.trim()), "the command still runs: {screen}");
+            if arguments[0] == "rotate" {
+                sandbox.credb(["rotate", "a", "--abandon"]).args(key).run().ok();
+            }
+        }
     }
 }
 

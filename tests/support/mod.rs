@@ -21,7 +21,7 @@ pub(crate) use self::identity::Identity;
 pub(crate) use self::outcome::Outcome;
 pub(crate) use self::random::Random;
 pub(crate) use self::rows::{alter_row, bytes_of_rows, put_row, values_of_rows};
-pub(crate) use self::running::{Running, is_ignored};
+pub(crate) use self::running::{Running, is_gone, is_ignored};
 pub(crate) use self::sandbox::{Sandbox, mode_of};
 pub(crate) use self::slow_sync::SlowSync;
 pub(crate) use self::terminal::Terminal;

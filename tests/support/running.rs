@@ -142,3 +142,13 @@ pub(crate) fn is_ignored(signal: Signal) -> bool {
     let ignored = ignored.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok());
     ignored.expect("the signals that are ignored") >> (signal.as_raw() - 1) & 1 == 1
 }
+
+/// Whether the process with this number ends within some seconds.
+pub(crate) fn is_gone(pid: &str) -> bool {
+    (0..1_000).any(|_| {
+        thread::sleep(Duration::from_millis(5));
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // A zombie waits for whoever adopts it.
+        stat.is_empty() || stat.contains(") Z ")
+    })
+}

@@ -2,39 +2,12 @@
 
 use std::io::{self, Read as _};
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::consts::SIGCONT;
 
 use super::reader::Reader;
-
-static HANDLERS: OnceLock<Handlers> = OnceLock::new();
-
-/// What signals to end do: nothing of their own during a question, else what they always do.
-struct Handlers {
-    idle: Arc<AtomicBool>,
-    end: UnixStream,
-    /// Told when the process goes on after it was stopped.
-    continued: UnixStream,
-}
-
-impl Handlers {
-    fn install() -> io::Result<Self> {
-        let idle = Arc::new(AtomicBool::new(true));
-        let (end, sender) = UnixStream::pair()?;
-        end.set_nonblocking(true)?;
-        for signal in [SIGINT, SIGTERM, SIGQUIT, SIGHUP] {
-            signal_hook::flag::register_conditional_default(signal, Arc::clone(&idle))?;
-            signal_hook::low_level::pipe::register(signal, sender.try_clone()?)?;
-        }
-        let (continued, sender) = UnixStream::pair()?;
-        continued.set_nonblocking(true)?;
-        signal_hook::low_level::pipe::register(SIGCONT, sender)?;
-        Ok(Self { idle, end, continued })
-    }
-}
+use crate::cli::signals::Watched;
 
 /// What a question that was asked meets.
 pub(super) enum Event {
@@ -47,24 +20,34 @@ pub(super) enum Event {
 }
 
 /// Signals while a question waits for its answer.
-pub(super) struct Signals(&'static Handlers);
+pub(super) struct Signals {
+    end: UnixStream,
+    /// Told when the process goes on after it was stopped.
+    continued: UnixStream,
+    watched: Watched,
+    /// Open, so that nothing seems to be told where each signal is ignored.
+    _tell: UnixStream,
+}
 
 impl Signals {
     pub(super) fn watch() -> io::Result<Self> {
-        let handlers = if let Some(handlers) = HANDLERS.get() {
-            handlers
-        } else {
-            let installed = Handlers::install()?;
-            HANDLERS.get_or_init(|| installed)
-        };
-        handlers.idle.store(false, Ordering::SeqCst);
-        Ok(Self(handlers))
+        let (end, tell) = UnixStream::pair()?;
+        end.set_nonblocking(true)?;
+        let mut watched = Watched::telling(&tell)?;
+        let (continued, sender) = UnixStream::pair()?;
+        continued.set_nonblocking(true)?;
+        watched.tell_of(SIGCONT, &sender)?;
+        Ok(Self { end, continued, watched, _tell: tell })
     }
 
     /// Waits until there is something; a signal to end comes first.
     pub(super) fn wait(&self, reader: &Reader) -> io::Result<Event> {
-        let Handlers { end, continued, .. } = self.0;
+        let Self { end, continued, watched, .. } = self;
         loop {
+            // Also one that came just before the pipe was there.
+            if watched.signal().is_some() {
+                return Ok(Event::Ended);
+            }
             let mut sources =
                 [end, continued, &reader.done].map(|it| PollFd::new(it, PollFlags::IN));
             match poll(&mut sources, None) {
@@ -72,7 +55,7 @@ impl Signals {
                 Err(rustix::io::Errno::INTR) => continue,
                 Err(error) => return Err(error.into()),
             }
-            if is_told(end) {
+            if is_told(end) || watched.signal().is_some() {
                 return Ok(Event::Ended);
             }
             if is_told(continued) {
@@ -82,12 +65,6 @@ impl Signals {
                 return Ok(Event::Answered);
             }
         }
-    }
-}
-
-impl Drop for Signals {
-    fn drop(&mut self) {
-        self.0.idle.store(true, Ordering::SeqCst);
     }
 }
 

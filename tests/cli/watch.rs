@@ -143,6 +143,44 @@ fn signals_end_it_quietly() {
     }
 }
 
+/// Would break: a write that waits for a reader, and no longer looks for signals or the time.
+#[test]
+fn a_reader_that_does_not_read_keeps_it_from_neither_signals_nor_the_end_of_its_time() {
+    let sandbox = Sandbox::with_vault();
+    // More than a pipe holds.
+    let entries: Vec<String> =
+        (0..1_000).map(|number| format!(r#"{{"id":"{number:0>100}","password":"x"}}"#)).collect();
+    let entries = format!("[{}]", entries.join(","));
+    sandbox.credb(["set", "-f", "-"]).stdin(entries).run().ok();
+    let unread = |options: &str, then: &str| {
+        let script = format!(
+            "mkfifo pipe; exec 3<>pipe; timeout -s KILL 10 credb watch --initial {options} >&3 & \
+             sleep 1; {then}; wait $!; echo ended $?; head -c 50 <&3; rm pipe"
+        );
+        sandbox.shell(&script).timeout(Duration::from_secs(20)).run().ok().lines()
+    };
+    let lines = unread("", "kill -TERM $!");
+    assert_eq!(lines[0], "ended 143");
+    assert!(lines[1].starts_with("{\"id\":\"000"), "{lines:?}");
+    assert_eq!(unread("--timeout 1.5", "true")[0], "ended 0");
+}
+
+#[test]
+fn a_reader_that_is_slow_gets_every_line_whole() {
+    let sandbox = Sandbox::with_vault();
+    let entries: Vec<String> =
+        (0..1_000).map(|number| format!(r#"{{"id":"{number:0>100}","password":"x"}}"#)).collect();
+    let entries = format!("[{}]", entries.join(","));
+    sandbox.credb(["set", "-f", "-"]).stdin(entries).run().ok();
+    let script = "credb watch --initial --timeout 3 | { sleep 1; cat; }";
+    let lines = sandbox.shell(script).run().ok().lines();
+    assert_eq!(lines.len(), 1_000);
+    for (number, line) in lines.iter().enumerate() {
+        let line: Value = serde_json::from_str(line).expect("a whole line");
+        assert_eq!(line["id"], format!("{number:0>100}"));
+    }
+}
+
 #[test]
 fn a_vault_that_becomes_unreadable_is_an_error() {
     let sandbox = Sandbox::with_ids(&["a"]);

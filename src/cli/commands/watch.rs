@@ -11,6 +11,7 @@ use credb::exchange::json;
 use credb::{CredentialId, Event, Watch, What};
 use glob::Pattern;
 use rustix::event::PollFlags;
+use rustix::io::Errno;
 use serde_json::json;
 
 use crate::cli::args::WatchArgs;
@@ -18,7 +19,6 @@ use crate::cli::context::Context;
 use crate::cli::globals::{LONGEST_WAIT, seconds};
 use crate::cli::input;
 use crate::cli::interrupts::Interrupts;
-use crate::cli::output::to_stdout;
 use crate::cli::report::Failure;
 
 /// The time between two looks without a notice: nobody vouches for those.
@@ -29,6 +29,9 @@ const WITHOUT_NOTICES: Duration = Duration::from_millis(500);
 
 /// The least time between two looks: many changes are told together.
 const GATHER: Duration = Duration::from_millis(50);
+
+/// How much a pipe that has room takes whole and without waiting: `PIPE_BUF` of pipe(7).
+const AT_ONCE: usize = 4_096;
 
 /// A change is told within a second: after the notice, or without any.
 const _: () = assert!(GATHER.as_millis() < 1_000 && WITHOUT_NOTICES.as_millis() < 1_000);
@@ -51,14 +54,15 @@ pub(super) fn run(context: &Context, args: WatchArgs) -> Result<(), Failure> {
     let vault = context.open_to_stay()?;
     let interrupts = Interrupts::watch().map_err(Failure::Output)?;
     let mut watch = vault.watch()?;
+    let lines = Lines { context, wanted: &wanted, interrupts: &interrupts, until };
     if args.initial {
-        tell(context, &wanted, &watch.present())?;
+        lines.tell(&watch.present())?;
     }
     loop {
         if wait(&interrupts, &watch, until)? == Listener::Gone {
             return Ok(());
         }
-        tell(context, &wanted, &watch.changes()?)?;
+        lines.tell(&watch.changes()?)?;
         if let Some(signal) = interrupts.signal() {
             return Err(Failure::Stopped(signal));
         }
@@ -103,13 +107,56 @@ fn wait(
     Ok(if closed { Listener::Gone } else { Listener::There })
 }
 
-fn tell(context: &Context, wanted: &Wanted, events: &[Event]) -> Result<(), Failure> {
-    let mut lines = String::new();
-    for event in events.iter().filter(|event| wanted.takes(event)) {
-        lines.push_str(&context.output.json_line(&line(event)));
-        lines.push('\n');
+/// Where the lines go.
+struct Lines<'a> {
+    context: &'a Context,
+    wanted: &'a Wanted,
+    interrupts: &'a Interrupts,
+    until: Option<Instant>,
+}
+
+impl Lines<'_> {
+    fn tell(&self, events: &[Event]) -> Result<(), Failure> {
+        let mut lines = String::new();
+        for event in events.iter().filter(|event| self.wanted.takes(event)) {
+            lines.push_str(&self.context.output.json_line(&line(event)));
+            lines.push('\n');
+        }
+        self.write(lines.as_bytes())
     }
-    if lines.is_empty() { Ok(()) } else { to_stdout(lines.as_bytes()) }
+
+    /// Writes as fast as somebody reads, until there is a signal or the time is over. What is
+    /// ready for a write takes this much of it without waiting.
+    fn write(&self, mut bytes: &[u8]) -> Result<(), Failure> {
+        let stdout = std::io::stdout();
+        while !bytes.is_empty() {
+            if let Some(signal) = self.interrupts.signal() {
+                return Err(Failure::Stopped(signal));
+            }
+            let left = match self.until {
+                None => SAFETY,
+                Some(until) => SAFETY.min(until.saturating_duration_since(Instant::now())),
+            };
+            let waited = self.interrupts.wait([(stdout.as_fd(), PollFlags::OUT)], left);
+            let [ready] = waited.map_err(Failure::Output)?;
+            if ready {
+                match rustix::io::write(&stdout, &bytes[..whole_lines(bytes)]) {
+                    Ok(count) => bytes = &bytes[count..],
+                    Err(Errno::INTR | Errno::AGAIN) => {}
+                    Err(error) => return Err(Failure::Output(error.into())),
+                }
+            } else if self.until.is_some_and(|until| until <= Instant::now()) {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How much to write at once: whole lines, so that none is broken off where a pipe has no room.
+fn whole_lines(bytes: &[u8]) -> usize {
+    let most = bytes.len().min(AT_ONCE);
+    bytes[..most].iter().rposition(|byte| *byte == b'\n').map_or(most, |end| end + 1)
 }
 
 fn line(event: &Event) -> String {

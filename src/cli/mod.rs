@@ -7,6 +7,7 @@ mod args;
 mod child;
 mod commands;
 mod context;
+mod draft;
 mod escape;
 mod findings;
 mod generate;

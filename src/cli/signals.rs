@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use signal_hook::SigId;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::flag;
-use signal_hook::low_level::{pipe, unregister};
+use signal_hook::low_level::{emulate_default_handler, pipe, unregister};
 
 static HANDLERS: Mutex<Option<Handlers>> = Mutex::new(None);
 
@@ -106,6 +106,28 @@ impl Drop for Watched {
         }
         for id in self.registered.drain(..) {
             unregister(id);
+        }
+    }
+}
+
+/// Signals wait until this is dropped, and then do what they always do.
+pub(crate) struct Hold(Option<Watched>);
+
+impl Hold {
+    pub(crate) fn begin() -> io::Result<Self> {
+        Watched::begin().map(|watched| Self(Some(watched)))
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let Some(watched) = self.0.take() else { return };
+        let last = Arc::clone(&watched.last);
+        drop(watched);
+        let is_idle = lock().as_ref().is_some_and(|handlers| handlers.watchers == 0);
+        // Somebody else who watches learns of it.
+        if is_idle && let Ok(signal @ 1..) = i32::try_from(last.load(Ordering::SeqCst)) {
+            let _ = emulate_default_handler(signal);
         }
     }
 }

@@ -3,9 +3,10 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 
+use rustix::process::Signal;
 use serde_json::json;
 
-use crate::support::{Sandbox, Terminal, mode_of};
+use crate::support::{Sandbox, SlowSync, Terminal, is_ignored, mode_of};
 
 const TEMPLATE: &str = "user = \"{{ credb://db/a#username }}\"\npassword = \"credb://db/a\"\n\
                         url = mysql://{{credb://db/a#username}}:{{ credb://db/a }}@localhost\n\
@@ -97,6 +98,76 @@ fn a_link_is_followed_and_a_directory_is_left_alone() {
     sandbox.credb(["inject", "-i", "in", "-o", "home"]).run().fails(9);
     sandbox.credb(["inject", "-i", "none", "-o", "new"]).run().fails(8);
     assert!(!sandbox.path("new").exists());
+}
+
+/// The drafts in the sandbox, which hold secrets in clear.
+fn drafts(sandbox: &Sandbox) -> usize {
+    let names = sandbox.file_names();
+    let has_secret = |name: &&std::path::PathBuf| {
+        let text = fs::read(name).unwrap_or_default();
+        text.windows(9).any(|window| window == b"secret of") && !name.ends_with("out")
+    };
+    names.iter().filter(has_secret).count()
+}
+
+/// Would break: a file with secrets in clear that a signal leaves behind.
+#[test]
+fn a_signal_while_a_file_is_written_waits_until_it_is_in_its_place() {
+    let shim = SlowSync::build();
+    let get = ["get", "db/a", "--field", "password", "-o", "out"];
+    let inject = ["inject", "-i", "in", "-o", "out"];
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT] {
+        if is_ignored(signal) {
+            continue;
+        }
+        for call in [&get[..], &inject] {
+            let sandbox = prepared();
+            let mut writing = shim.stop_at(sandbox.credb(call), 1).spawn();
+            assert!(writing.stops());
+            writing.signal(signal);
+            writing.signal(Signal::CONT);
+            let outcome = writing.wait();
+            assert_eq!(outcome.signal(), Some(signal.as_raw()), "{outcome}");
+            assert_eq!(drafts(&sandbox), 0);
+            let written = fs::read_to_string(sandbox.path("out")).unwrap();
+            assert!(written == FILLED || written == "secret of db/a\n", "{written}");
+        }
+    }
+}
+
+#[test]
+fn what_a_killed_process_left_is_removed_by_the_next_that_writes_the_same_file() {
+    let shim = SlowSync::build();
+    let sandbox = prepared();
+    let inject = sandbox.credb(["inject", "-i", "in", "-o", "out"]);
+    let start = || {
+        let mut writing = shim.stop_at(inject.clone(), 1).spawn();
+        assert!(writing.stops());
+        writing
+    };
+    let (killed, stopped) = (start(), start());
+    killed.signal(Signal::KILL);
+    killed.wait();
+    assert_eq!(drafts(&sandbox), 2);
+    sandbox.credb(["inject", "-i", "in", "-o", "other"]).run().ok();
+    fs::remove_file(sandbox.path("other")).unwrap();
+    assert_eq!(drafts(&sandbox), 2, "of another file");
+    inject.run().ok();
+    assert_eq!(drafts(&sandbox), 1, "the one that is written still");
+    stopped.signal(Signal::CONT);
+    stopped.wait().ok();
+    assert_eq!(drafts(&sandbox), 0);
+}
+
+/// Would break: a report that nothing was written where the new file is in its place.
+#[test]
+fn a_directory_that_cannot_be_synced_is_no_failure_to_write() {
+    let shim = SlowSync::build();
+    let sandbox = prepared();
+    sandbox.file("out", "before");
+    let inject = sandbox.credb(["inject", "-i", "in", "-o", "out"]);
+    shim.fail_directories(inject).run().ok().stdout("");
+    assert_eq!(fs::read_to_string(sandbox.path("out")).unwrap(), FILLED);
 }
 
 #[test]

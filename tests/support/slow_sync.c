@@ -1,12 +1,16 @@
-/* Preloaded before libc: makes fsync and fdatasync slow, or stops the process at one of them.
+/* Preloaded before libc: makes fsync and fdatasync slow, has them fail, or stops the process at
+ * one of them.
  *
  *   CREDB_TEST_SYNC_MS        milliseconds that each sync takes longer
  *   CREDB_TEST_STOP_AT_SYNC   the number (from 1) of the sync before which to raise SIGSTOP
+ *   CREDB_TEST_FAIL_DIRECTORIES   not 0: the sync of a directory is an input/output error
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,7 +34,13 @@ static void before_sync(void)
 
 int fsync(int fd)
 {
+    struct stat file;
+
     before_sync();
+    if (number("CREDB_TEST_FAIL_DIRECTORIES") && fstat(fd, &file) == 0 && S_ISDIR(file.st_mode)) {
+        errno = EIO;
+        return -1;
+    }
     return (int)syscall(SYS_fsync, fd);
 }
 

@@ -1,5 +1,5 @@
-//! A slow disk, and a process that stops in the middle of a write: a shim in C that stands before
-//! libc's `fsync` and `fdatasync`.
+//! A slow disk, one that fails, and a process that stops in the middle of a write: a shim in C that
+//! stands before libc's `fsync` and `fdatasync`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -32,6 +32,11 @@ impl SlowSync {
     /// Each sync of the call takes this much longer.
     pub(crate) fn slow(&self, call: Call, milliseconds: u32) -> Call {
         call.env("LD_PRELOAD", &self.library).env("CREDB_TEST_SYNC_MS", milliseconds.to_string())
+    }
+
+    /// Each sync of a directory fails.
+    pub(crate) fn fail_directories(&self, call: Call) -> Call {
+        call.env("LD_PRELOAD", &self.library).env("CREDB_TEST_FAIL_DIRECTORIES", "1")
     }
 
     /// The call stops itself (SIGSTOP) just before its sync of this number, the first being 1.

@@ -45,7 +45,7 @@ pub(super) fn run(context: &Context, args: GetArgs) -> Result<(), Failure> {
     let credentials = context.open()?.read(|snapshot| find_all(snapshot, &ids, args.at))?;
     if context.output.is_json() {
         let document = document(&credentials, &view)?;
-        return sink.write_text(&context.output.json_text(&document));
+        return sink.write_text(&context.output, &context.output.json_text(&document));
     }
     let mut page = sink.page(&context.output);
     add(context, &mut page, &credentials, &view)?;

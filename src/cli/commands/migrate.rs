@@ -40,7 +40,7 @@ pub(super) fn run(context: &Context, args: &MigrateArgs) -> Result<(), Failure> 
         apply(&vault, &import, args).map_err(|error| explain(context, error, args))?
     };
     let rewritten =
-        if args.rewrite { Some(rewrite(args, &bytes, &import, &report)?) } else { None };
+        if args.rewrite { Some(rewrite(context, args, &bytes, &import, &report)?) } else { None };
     let shown = show(context, args, &import, &report, rewritten.as_ref());
     tell_what_stays(context, args, &import, rewritten.as_ref());
     if import.refused.is_empty() {
@@ -74,6 +74,7 @@ struct Rewrite {
 
 /// Puts references in the place of what the vault has now; for a dry run only counts.
 fn rewrite(
+    context: &Context,
     args: &MigrateArgs,
     bytes: &[u8],
     import: &Import,
@@ -86,7 +87,7 @@ fn rewrite(
     let kept = if args.dry_run || secrets == 0 {
         None
     } else {
-        let replaced = file::replace(&args.file, bytes, &rewritten.text);
+        let replaced = file::replace(&context.output, &args.file, bytes, &rewritten.text);
         Some(replaced.map_err(|failure| with_what_is_stored(failure, args, secrets))?)
     };
     Ok(Rewrite { secrets, kept })

@@ -2,14 +2,17 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use credb::Error;
+
 use crate::cli::context::io_error;
+use crate::cli::draft::{Draft, Durable};
 use crate::cli::output::{Output, to_stdout};
 use crate::cli::page::{Page, Reader};
-use crate::cli::report::Failure;
+use crate::cli::report::{Failure, with_causes};
 
 /// Where a result goes.
 pub(super) enum Sink {
@@ -38,7 +41,7 @@ impl Sink {
         match self {
             Self::Stdout => page.print(),
             Self::File(path, mode) => {
-                replace(path, *mode, &page.into_bytes())?;
+                replace(output, path, *mode, &page.into_bytes())?;
                 output.confirm(&format!("wrote {}", path.display()));
                 Ok(())
             }
@@ -46,24 +49,24 @@ impl Sink {
     }
 
     /// Writes text as it is.
-    pub(super) fn write_text(&self, text: &str) -> Result<(), Failure> {
+    pub(super) fn write_text(&self, output: &Output, text: &str) -> Result<(), Failure> {
         match self {
             Self::Stdout => to_stdout(text.as_bytes()),
-            Self::File(path, mode) => replace(path, *mode, text.as_bytes()),
+            Self::File(path, mode) => replace(output, path, *mode, text.as_bytes()),
         }
     }
 }
 
 /// Puts a file with these contents in the place of what is there.
-fn replace(path: &Path, mode: u32, contents: &[u8]) -> Result<(), Failure> {
+fn replace(output: &Output, path: &Path, mode: u32, contents: &[u8]) -> Result<(), Failure> {
     // After creation, since that is subject to the umask.
-    place(path, contents, |file, _| file.set_permissions(Permissions::from_mode(mode)))
+    place(output, path, contents, |file, _| file.set_permissions(Permissions::from_mode(mode)))
 }
 
 /// Puts other contents in the place of a file's, which keeps its owner, group and mode, or stays
 /// as it is.
-pub(super) fn rewrite(path: &Path, contents: &[u8]) -> Result<(), Failure> {
-    place(path, contents, |file, target| {
+pub(super) fn rewrite(output: &Output, path: &Path, contents: &[u8]) -> Result<(), Failure> {
+    place(output, path, contents, |file, target| {
         let (model, own) = (fs::metadata(target)?, file.metadata()?);
         if (model.uid(), model.gid()) != (own.uid(), own.gid()) {
             std::os::unix::fs::fchown(file, Some(model.uid()), Some(model.gid()))?;
@@ -75,32 +78,36 @@ pub(super) fn rewrite(path: &Path, contents: &[u8]) -> Result<(), Failure> {
 /// Puts a new file in the place of what is there, after `prepare` has seen it and the path that
 /// it gets.
 fn place(
+    output: &Output,
     path: &Path,
     contents: &[u8],
-    prepare: impl Fn(&File, &Path) -> io::Result<()>,
+    prepare: impl FnOnce(&File, &Path) -> io::Result<()>,
 ) -> Result<(), Failure> {
     let path = target(path)?;
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let failed = || io_error("write", &path);
-    let mut file =
-        tempfile::Builder::new().prefix(".credb-").tempfile_in(directory).map_err(failed())?;
-    file.write_all(contents).map_err(failed())?;
-    prepare(file.as_file(), &path).map_err(failed())?;
-    file.as_file().sync_all().map_err(failed())?;
-    file.persist(&path).map_err(|error| failed()(error.error))?;
-    File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed())
+    let written = Draft::of(&path, contents, |file| prepare(file, &path))
+        .and_then(|draft| draft.replace(&path))
+        .map_err(io_error("write", &path))?;
+    tell_durability(output, &path, written);
+    Ok(())
 }
 
-/// The file to replace: links are followed, and nothing but a regular file is replaced.
+/// Says that a file is in its place, and may not be after a loss of power.
+fn tell_durability(output: &Output, path: &Path, durable: Durable) {
+    if let Err(source) = durable {
+        let error = Error::Io { action: "make durable where it is", path: path.into(), source };
+        output.note(&format!("{} is written: {}", path.display(), with_causes(&error)));
+    }
+}
+
+/// The file to replace: links are followed to what is there, and nothing but a regular file is
+/// replaced.
 fn target(path: &Path) -> Result<PathBuf, Failure> {
+    let refused = |reason| Err(Failure::invalid(path.display().to_string(), reason));
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => {
             fs::canonicalize(path).map_err(io_error("write", path))
         }
-        Ok(_) => Err(Failure::invalid(path.display().to_string(), "is not a regular file")),
+        Ok(_) => refused("is not a regular file"),
         // A new file, or a failure that writing tells better.
         Err(_) => Ok(path.to_owned()),
     }

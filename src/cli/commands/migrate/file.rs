@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, Permissions};
-use std::io::{self, ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,9 @@ use zeroize::Zeroizing;
 
 use crate::cli::commands::sink::{self, PRIVATE};
 use crate::cli::context::io_error;
+use crate::cli::draft::Draft;
 use crate::cli::input::Place;
+use crate::cli::output::Output;
 use crate::cli::report::Failure;
 
 /// What the name of the file as it was ends with.
@@ -47,6 +49,7 @@ pub(super) fn check(path: &Path, bytes: &[u8], import: &Import) -> Result<(), Fa
 /// Exit code 9 if the file is not as it was read, and 8 if it cannot be replaced; it stays as it
 /// is then, and no second one is left beside it.
 pub(super) fn replace(
+    output: &Output,
     path: &Path,
     before: &[u8],
     after: &Zeroizing<Vec<u8>>,
@@ -59,7 +62,7 @@ pub(super) fn replace(
     }
     let was_there = kept.exists();
     keep(&kept, before)?;
-    if let Err(failure) = sink::rewrite(path, after) {
+    if let Err(failure) = sink::rewrite(output, path, after) {
         let is_unchanged = Place::File(path.to_owned()).document().is_ok_and(|now| *now == before);
         if is_unchanged && !was_there {
             fs::remove_file(&kept).map_err(io_error("remove", &kept))?;
@@ -78,20 +81,11 @@ fn kept_path(path: &Path) -> Result<PathBuf, Failure> {
 
 /// Makes a file with these contents, durable, where none is or one with the same.
 fn keep(path: &Path, contents: &[u8]) -> Result<(), Failure> {
-    let directory = path.parent().unwrap_or(Path::new("/"));
-    let make = || -> io::Result<bool> {
-        let mut file = tempfile::Builder::new().prefix(".credb-").tempfile_in(directory)?;
-        file.write_all(contents)?;
-        file.as_file().set_permissions(Permissions::from_mode(PRIVATE))?;
-        file.as_file().sync_all()?;
-        match file.persist_noclobber(path) {
-            Ok(_) => File::open(directory)?.sync_all().map(|()| true),
-            Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Ok(false),
-            Err(error) => Err(error.error),
-        }
-    };
-    if make().map_err(io_error("write", path))? {
-        return Ok(());
+    let private = |file: &File| file.set_permissions(Permissions::from_mode(PRIVATE));
+    let draft = Draft::of(path, contents, private).map_err(io_error("write", path))?;
+    if let Some(durable) = draft.place(path).map_err(io_error("write", path))? {
+        // What it keeps is gone from the file itself next.
+        return durable.map_err(io_error("sync", path));
     }
     // Of a call that was stopped right after it made this.
     if Place::File(path.to_owned()).document()?.as_slice() != contents {
@@ -108,6 +102,7 @@ fn occupied(path: &Path) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::output::{Chatter, Form};
 
     #[test]
     fn a_file_that_was_changed_meanwhile_stays_as_it_is() {
@@ -115,11 +110,12 @@ mod tests {
         let path = directory.path().join("c.json");
         fs::write(&path, "changed").unwrap();
         let after = Zeroizing::new(b"after".to_vec());
-        let failure = replace(&path, b"before", &after).err().unwrap();
+        let output = Output::new(Form::Text, Chatter::Quiet, None);
+        let failure = replace(&output, &path, b"before", &after).err().unwrap();
         assert_eq!(failure.exit_code(), 9);
         assert_eq!(fs::read(&path).unwrap(), b"changed");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
-        assert!(replace(&path, b"changed", &after).is_ok());
+        assert!(replace(&output, &path, b"changed", &after).is_ok());
         assert_eq!(fs::read(&path).unwrap(), b"after");
     }
 }

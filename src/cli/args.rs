@@ -274,7 +274,7 @@ pub(crate) struct GetArgs {
 /// Where a secret goes instead of stdout.
 #[derive(Args)]
 pub(crate) struct OutArgs {
-    /// Write to this file instead, whole or not at all
+    /// Write to this file instead, whole or not at all; - is stdout
     #[arg(short, long, value_name = "FILE")]
     pub(crate) out_file: Option<PathBuf>,
     /// The permissions of that file [default: 0600]

@@ -61,6 +61,16 @@ fn a_file_that_is_there_stays_unless_it_may_be_overwritten() {
 }
 
 #[test]
+fn standard_output_is_no_place_for_a_copy() {
+    let sandbox = Sandbox::with_ids(&["a"]);
+    let names = sandbox.file_names();
+    sandbox.credb(["backup", "-"]).run().fails(2).hints("credb backup ./-");
+    assert_eq!(sandbox.file_names(), names);
+    sandbox.credb(["backup", "./-"]).run().ok();
+    assert!(sandbox.path("-").exists());
+}
+
+#[test]
 fn nothing_is_left_of_a_copy_that_failed() {
     let sandbox = Sandbox::with_ids(&["a", "b"]);
     fs::create_dir(sandbox.path("dir")).unwrap();

@@ -100,6 +100,27 @@ fn a_link_is_followed_and_a_directory_is_left_alone() {
     assert!(!sandbox.path("new").exists());
 }
 
+#[test]
+fn a_link_to_nothing_is_neither_replaced_nor_followed() {
+    let sandbox = prepared();
+    symlink("nothing", sandbox.path("link")).unwrap();
+    sandbox.credb(["inject", "-i", "in", "-o", "link"]).run().fails(9).stderr_has("link");
+    assert!(sandbox.path("link").is_symlink() && !sandbox.path("nothing").exists());
+}
+
+#[test]
+fn a_dash_is_stdout() {
+    let sandbox = prepared();
+    let before = sandbox.file_names();
+    sandbox.credb(["inject", "-i", "in", "-o", "-"]).run().ok().stdout(FILLED);
+    let get = ["get", "db/a", "--field", "password", "--out-file", "-"];
+    sandbox.credb(get).run().ok().stdout("secret of db/a\n");
+    sandbox.credb(get).args(["--json"]).run().ok().stdout_has("\"value\":\"secret of db/a\"");
+    assert_eq!(sandbox.file_names(), before);
+    sandbox.credb(["inject", "-i", "in", "-o", "./-"]).run().ok().stdout("");
+    assert_eq!(fs::read_to_string(sandbox.path("-")).unwrap(), FILLED);
+}
+
 /// The drafts in the sandbox, which hold secrets in clear.
 fn drafts(sandbox: &Sandbox) -> usize {
     let names = sandbox.file_names();

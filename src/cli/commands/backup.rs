@@ -18,6 +18,7 @@ use crate::cli::report::Failure;
 pub(super) fn run(context: &Context, args: &BackupArgs) -> Result<(), Failure> {
     process::survive_damage();
     let destination = args.destination.as_path();
+    refuse_stdout(context, destination)?;
     refuse_directory(context, destination)?;
     let overwrite = if args.overwrite { Overwrite::Allowed } else { Overwrite::Never };
     let vault = context.open()?;
@@ -39,6 +40,16 @@ pub(super) fn run(context: &Context, args: &BackupArgs) -> Result<(), Failure> {
         }));
     }
     Ok(())
+}
+
+/// Elsewhere `-` is standard output, which cannot hold a vault.
+fn refuse_stdout(context: &Context, destination: &Path) -> Result<(), Failure> {
+    if destination.as_os_str() != "-" {
+        return Ok(());
+    }
+    let command = context.hints.command("backup ./-");
+    let failure = Failure::usage("a backup is a file and cannot go to standard output");
+    Err(failure.with_hint(format!("for a file of that name: `{command}`")))
 }
 
 /// A name for the copy is not made up.

@@ -1,6 +1,6 @@
 //! `inject`: fills a template with what its references stand for, whole or not at all.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use credb::exchange::json;
 use credb::exchange::reference::{Part, Template};
@@ -27,16 +27,17 @@ pub(super) fn run(context: &Context, args: InjectArgs) -> Result<(), Failure> {
         Some(plain) => plain,
         None => context.open()?.resolve(&text).map_err(|error| explain(&text, error))?,
     };
-    match (args.out.out_file, context.output.is_json()) {
-        (Some(path), true) => write_and_report(context, path, mode, &resolved),
-        (None, true) => {
+    let sink = Sink::new(args.out.out_file, mode);
+    match (&sink, context.output.is_json()) {
+        (Sink::File(path, _), true) => write_and_report(context, &sink, path, &resolved),
+        (Sink::Stdout, true) => {
             tell(context, &resolved);
             let text = Map::from_iter([json::bytes_entry("text", resolved.text())]);
             context.output.json(&Value::Object(text))
         }
-        (path, false) => {
+        (_, false) => {
             tell(context, &resolved);
-            write(context, &Sink::new(path, mode), &resolved)
+            write(context, &sink, &resolved)
         }
     }
 }
@@ -56,16 +57,16 @@ fn write(context: &Context, sink: &Sink, resolved: &Resolved) -> Result<(), Fail
 /// The document takes the place of all that would be told.
 fn write_and_report(
     context: &Context,
-    path: PathBuf,
-    mode: u32,
+    sink: &Sink,
+    path: &Path,
     resolved: &Resolved,
 ) -> Result<(), Failure> {
     let document = json!({
-        "path": path_text(&path),
+        "path": path_text(path),
         "references": resolved.references(),
         "warnings": resolved.warnings().iter().map(ToString::to_string).collect::<Vec<_>>(),
     });
-    write(context, &Sink::new(Some(path), mode), resolved)?;
+    write(context, sink, resolved)?;
     context.output.json(&document)
 }
 

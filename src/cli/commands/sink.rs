@@ -23,8 +23,9 @@ pub(super) enum Sink {
 }
 
 impl Sink {
-    /// Standard output, or a file with these permissions.
+    /// Standard output, also as `-`, or a file with these permissions.
     pub(super) fn new(path: Option<PathBuf>, mode: u32) -> Self {
+        let path = path.filter(|path| path.as_os_str() != "-");
         path.map_or(Self::Stdout, |path| Self::File(path, mode))
     }
 
@@ -108,6 +109,8 @@ fn target(path: &Path) -> Result<PathBuf, Failure> {
             fs::canonicalize(path).map_err(io_error("write", path))
         }
         Ok(_) => refused("is not a regular file"),
+        // To make a file where a link says is not what its name promises, nor to replace the link.
+        Err(_) if path.is_symlink() => refused("is a link to a file that is not there"),
         // A new file, or a failure that writing tells better.
         Err(_) => Ok(path.to_owned()),
     }

@@ -175,6 +175,13 @@ fn the_command_gets_no_input_and_no_file_of_credb_unless_asked() {
 }
 
 #[test]
+fn an_expiry_counts_from_when_the_password_is_there() {
+    let sandbox = expired();
+    ensure(&sandbox, &["--expires", "2s"], "sleep 3; echo new").run().ok().stdout("new\n");
+    assert_eq!(sandbox.password("a"), "new");
+}
+
+#[test]
 fn limits_of_core_dumps_are_as_they_were() {
     let sandbox = expired();
     let script = "ulimit -S -c 64 2>/dev/null; ulimit -c; \

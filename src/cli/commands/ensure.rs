@@ -11,14 +11,14 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 use credb::exchange::{MAX_INPUT, json};
 use credb::{
-    Condition, Credential, CredentialId, Edit, Error, HeldLease, Lease, Patch, Purpose, Secret,
-    Vault, limits,
+    Condition, Credential, CredentialId, Edit, Error, HeldLease, Lease, Purpose, Secret, Vault,
+    limits,
 };
 use serde_json::json;
 
 use self::note::Note;
 use super::get;
-use super::started::{expiry, failed, timeout};
+use super::started::{Expiry, failed, timeout};
 use crate::cli::args::EnsureArgs;
 use crate::cli::child::{self, Bounds, End};
 use crate::cli::context::{Context, io_error};
@@ -85,7 +85,7 @@ struct Plan {
 /// What the command prints.
 enum Form {
     /// The password, which expires then.
-    Password(Patch<chrono::DateTime<Utc>>),
+    Password(Expiry),
     /// An object.
     Json,
 }
@@ -97,7 +97,7 @@ impl Plan {
         let output = if args.output_json {
             Form::Json
         } else {
-            Form::Password(expiry(args.expires.as_deref())?.unwrap_or(Patch::Clear))
+            Form::Password(Expiry::new(args.expires.as_deref())?)
         };
         Ok(Self {
             id: input::id(id)?,
@@ -178,7 +178,7 @@ impl Plan {
                 if password.is_empty() {
                     return Err(Failure::invalid("the output of the command", "is empty"));
                 }
-                Edit::new().password(password).expires_at(expiry.clone())
+                Edit::new().password(password).expires_at(expiry.now()?)
             }
         };
         if edit.sets_expiry_before(Utc::now()) {

@@ -9,16 +9,14 @@ use std::io::{self, Seek as _, Write as _};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use credb::exchange::json;
 use credb::{
-    Change, Condition, Credential, CredentialId, Error, HeldLease, Lease, Patch, Purpose, Secret,
-    Vault,
+    Change, Condition, Credential, CredentialId, Error, HeldLease, Lease, Purpose, Secret, Vault,
 };
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 
-use super::started::{expiry, failed, timeout};
+use super::started::{Expiry, failed, timeout};
 use crate::cli::args::RotateArgs;
 use crate::cli::child::{self, Bounds, End};
 use crate::cli::context::{Context, io_error};
@@ -50,7 +48,7 @@ pub(super) fn run(context: &Context, args: RotateArgs) -> Result<(), Failure> {
 struct Plan {
     id: CredentialId,
     step: Step,
-    expires: Patch<DateTime<Utc>>,
+    expires: Expiry,
     timeout: Duration,
     stdin: bool,
     command: Vec<OsString>,
@@ -95,7 +93,7 @@ impl Plan {
         Ok(Self {
             id: input::id(id)?,
             step,
-            expires: expiry(args.expires.as_deref())?.unwrap_or(Patch::Clear),
+            expires: Expiry::new(args.expires.as_deref())?,
             timeout: timeout(args.timeout.as_deref())?,
             stdin: args.stdin,
             command: args.command,
@@ -171,7 +169,8 @@ impl Plan {
     }
 
     fn accept(&self, vault: &Vault, condition: Condition) -> Result<Change, Failure> {
-        Ok(vault.write(|transaction| transaction.accept(&self.id, condition, &self.expires))?)
+        let expires = self.expires.now()?;
+        Ok(vault.write(|transaction| transaction.accept(&self.id, condition, &expires))?)
     }
 
     fn abandon(&self, vault: &Vault, condition: Condition) -> Result<Change, Failure> {

@@ -27,14 +27,30 @@ pub(super) fn timeout(text: Option<&OsStr>) -> Result<Duration, Failure> {
     })
 }
 
-/// The value of `--expires`.
-pub(super) fn expiry(when: Option<&OsStr>) -> Result<Option<Patch<DateTime<Utc>>>, Failure> {
-    let Some(when) = when else { return Ok(None) };
-    match when.to_str().and_then(|text| When::parse(text, Utc::now())) {
-        Some(When::At(time)) => Ok(Some(Patch::Set(time))),
-        Some(When::Never) => Ok(Some(Patch::Clear)),
-        None => Err(Failure::usage(format!("--expires {FORMS}"))),
+/// The value of `--expires`, as it was written: a span counts from when the password is there.
+pub(super) struct Expiry(Option<String>);
+
+impl Expiry {
+    pub(super) fn new(when: Option<&OsStr>) -> Result<Self, Failure> {
+        let Some(when) = when else { return Ok(Self(None)) };
+        let expiry = Self(when.to_str().map(str::to_owned));
+        // What is no point in time is refused before anything is done.
+        if expiry.0.is_none() { Err(wrong_expiry()) } else { expiry.now().map(|_| expiry) }
     }
+
+    /// The expiry of a password that is made now; without the option it has none.
+    pub(super) fn now(&self) -> Result<Patch<DateTime<Utc>>, Failure> {
+        let Some(text) = &self.0 else { return Ok(Patch::Clear) };
+        match When::parse(text, Utc::now()) {
+            Some(When::At(time)) => Ok(Patch::Set(time)),
+            Some(When::Never) => Ok(Patch::Clear),
+            None => Err(wrong_expiry()),
+        }
+    }
+}
+
+fn wrong_expiry() -> Failure {
+    Failure::usage(format!("--expires {FORMS}"))
 }
 
 /// The failure of a command that `does` something, if it did not end well.

@@ -145,15 +145,23 @@ impl Hints {
 
     /// How a rotation that is half done is brought to an end.
     pub(crate) fn pending(&self, id: &CredentialId) -> String {
-        let id = id.as_str();
-        let quoted = if id.starts_with('-') { format!("--id={}", quote(id)) } else { quote(id) };
-        let command = |option: &str| self.command(&format!("rotate {quoted} {option}"));
         format!(
             "`{} -- COMMAND` tries once more; if the service has it `{}`, else `{}`",
-            command("--resume"),
-            command("--accept"),
-            command("--abandon")
+            self.rotate(id, "--resume"),
+            self.rotate(id, "--accept"),
+            self.rotate(id, "--abandon")
         )
+    }
+
+    /// How a rotation is brought to an end whose command succeeded.
+    pub(crate) fn accept(&self, id: &CredentialId) -> String {
+        format!("the service has it: `{}` makes it the present one", self.rotate(id, "--accept"))
+    }
+
+    fn rotate(&self, id: &CredentialId, option: &str) -> String {
+        let id = id.as_str();
+        let quoted = if id.starts_with('-') { format!("--id={}", quote(id)) } else { quote(id) };
+        self.command(&format!("rotate {quoted} {option}"))
     }
 
     fn see_credential(&self, id: &CredentialId) -> String {

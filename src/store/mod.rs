@@ -17,6 +17,7 @@ mod sorted;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -95,6 +96,11 @@ impl Store {
 
     pub(crate) fn path(&self) -> &Path {
         self.place.path()
+    }
+
+    /// Gives calls that draw on one budget of waiting this much from now on.
+    pub(crate) fn wait_anew(&self, limit: Duration) {
+        self.patience.renew(limit);
     }
 
     /// Runs `body` on one committed state. Waits for no writer.

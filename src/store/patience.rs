@@ -52,32 +52,44 @@ impl Patience {
             Self::InAll(budget) => Arc::clone(budget),
         }
     }
+
+    /// Gives the one budget of all calls this much time, whatever was used of it.
+    pub(super) fn renew(&self, limit: Duration) {
+        if let Self::InAll(budget) = self {
+            *budget.time.lock() = Time { limit, left: limit };
+        }
+    }
 }
 
 /// The time that may still be waited.
 #[derive(Debug)]
 pub(crate) struct Budget {
     path: PathBuf,
+    time: Mutex<Time>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Time {
     limit: Duration,
-    left: Mutex<Duration>,
+    left: Duration,
 }
 
 impl Budget {
     fn new(path: PathBuf, limit: Duration) -> Self {
-        Self { path, limit, left: Mutex::new(limit) }
+        Self { path, time: Mutex::new(Time { limit, left: limit }) }
     }
 
     /// The time left.
     pub(super) fn left(&self) -> Duration {
-        *self.left.lock()
+        self.time.lock().left
     }
 
     /// Runs `wait` with the time left and takes off what it used.
     pub(super) fn spend<T>(&self, wait: impl FnOnce(Duration) -> T) -> T {
         let started = Instant::now();
         let result = wait(self.left());
-        let mut left = self.left.lock();
-        *left = left.saturating_sub(started.elapsed());
+        let mut time = self.time.lock();
+        time.left = time.left.saturating_sub(started.elapsed());
         result
     }
 
@@ -145,7 +157,7 @@ impl Budget {
 
     /// The error when the time is used up.
     pub(super) fn exhausted(&self) -> Error {
-        Error::Busy { path: self.path.clone(), waited: self.limit }
+        Error::Busy { path: self.path.clone(), waited: self.time.lock().limit }
     }
 }
 
@@ -189,6 +201,16 @@ mod tests {
             Ok(None)
         });
         assert_eq!((again, tries), (Err("out of time"), 1));
+    }
+
+    #[test]
+    fn time_that_was_used_comes_back_when_it_is_renewed() {
+        let short = Duration::from_millis(1);
+        let patience = Patience::in_all(PathBuf::from("v"), short);
+        let used: Result<(), &str> = patience.budget().poll(|| Ok(None));
+        assert_eq!((used, patience.budget().left()), (Err("out of time"), Duration::ZERO));
+        patience.renew(Duration::from_secs(5));
+        assert_eq!(patience.budget().left(), Duration::from_secs(5));
     }
 
     #[test]

@@ -37,6 +37,7 @@ mod watch;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{SubsecRound, Utc};
 
@@ -134,6 +135,13 @@ impl Vault {
     pub fn lock(self) -> LockedVault {
         self.cache.clear();
         LockedVault::of(Arc::clone(&self.store), self.id, self.file_systems)
+    }
+
+    /// Gives a handle of [`Options::wait_in_all`] this long for all its calls from now on, whatever
+    /// they waited so far: for what must not fail since something before it had to wait. Any other
+    /// handle waits anew in each call by itself.
+    pub fn wait_anew(&self, limit: Duration) {
+        self.store.wait_anew(limit);
     }
 
     /// The full path of the vault's file.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::support::{Call, Outcome, Running, Sandbox, Terminal, is_gone, is_ignored};
+use crate::support::{Call, Outcome, Running, Sandbox, SlowSync, Terminal, is_gone, is_ignored};
 
 /// A call that renews what is older than an hour by a shell script.
 fn ensure(sandbox: &Sandbox, options: &[&str], script: &str) -> Call {
@@ -174,6 +174,27 @@ fn the_command_gets_no_input_and_no_file_of_credb_unless_asked() {
     sandbox.credb(again).stdin("input").run().ok().stdout("input\n");
 }
 
+/// A command that begins, and ends when `go` is there.
+const WAITS: &str = "touch began; while test -e began && ! test -e go; do sleep 0.01; done";
+
+/// Would break: a token that a service gave out, and that is thrown away since others wrote.
+#[test]
+fn what_was_fetched_is_stored_with_patience_however_short_the_wait() {
+    let sandbox = expired();
+    let shim = SlowSync::build();
+    let renewing = ensure(&sandbox, &["--wait", "0"], &format!("{WAITS}; echo new")).spawn();
+    await_file(&sandbox, "began");
+    let set = sandbox.credb(["set", "b", "--password-stdin"]).stdin("x");
+    let mut writer = shim.stop_at(set, 1).spawn();
+    assert!(writer.stops());
+    sandbox.file("go", "");
+    thread::sleep(Duration::from_secs(1));
+    writer.signal(Signal::CONT);
+    writer.wait().ok();
+    renewing.wait().ok().stdout("new\n");
+    assert_eq!(sandbox.password("a"), "new");
+}
+
 #[test]
 fn an_expiry_counts_from_when_the_password_is_there() {
     let sandbox = expired();
@@ -302,7 +323,7 @@ fn a_credential_that_was_removed_meanwhile_stays_removed() {
     let (first, _others) = crowd(&sandbox, "echo new");
     sandbox.credb(["remove", "a", "--force"]).run().ok();
     sandbox.file("go", "");
-    first.wait().fails(4);
+    first.wait().fails(4).stderr_has("succeeded, but its output is not stored");
     sandbox.credb(["get", "a"]).run().fails(3);
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::support::{Call, Running, Sandbox};
+use crate::support::{Call, Running, Sandbox, SlowSync};
 
 fn rotate(sandbox: &Sandbox, options: &[&str], script: &str) -> Call {
     sandbox.credb(["rotate", "a"]).args(options).args(["--", "sh", "-c", script])
@@ -114,7 +114,8 @@ fn a_command_that_never_ran_leaves_nothing_pending() {
 fn a_change_by_somebody_else_is_a_conflict_and_loses_nothing() {
     let sandbox = Sandbox::with_ids(&["a"]);
     let script = format!("{SERVICE}; echo by hand | credb set a --password-stdin");
-    rotate(&sandbox, &[], &script).run().fails(4).stderr_has("kept as pending");
+    let failed = rotate(&sandbox, &[], &script).run().fails(4).stderr_has("kept as pending");
+    failed.stderr_has("the command that rotates \"a\" succeeded").hints("credb rotate a --accept");
     assert_eq!(sandbox.password("a"), "by hand");
     sandbox.credb(["rotate", "a", "--accept"]).run().ok();
     assert_eq!(sandbox.password("a"), given(&sandbox, "new"));
@@ -125,12 +126,17 @@ fn running(sandbox: &Sandbox) -> Running {
     let script =
         format!("{SERVICE}; touch began; while test -e began && ! test -e go; do sleep 0.01; done");
     let running = rotate(sandbox, &[], &script).spawn();
+    await_began(sandbox);
+    running
+}
+
+#[track_caller]
+fn await_began(sandbox: &Sandbox) {
     let began = (0..4_000).any(|_| {
         thread::sleep(Duration::from_millis(5));
         sandbox.path("began").exists()
     });
     assert!(began, "the command did not start");
-    running
 }
 
 #[test]
@@ -170,6 +176,25 @@ fn a_rotation_that_is_killed_can_be_brought_to_an_end() {
         assert_eq!(given(&sandbox, "new"), new);
         assert_eq!(sandbox.password("a"), new);
     }
+}
+
+/// Would break: a wait that was used up before the command, which changed the password already.
+#[test]
+fn the_new_password_is_accepted_with_patience_however_short_the_wait() {
+    let sandbox = Sandbox::with_ids(&["a"]);
+    let shim = SlowSync::build();
+    let script = format!("{SERVICE}; touch began; while ! test -e go; do sleep 0.01; done");
+    let rotating = rotate(&sandbox, &["--wait", "0"], &script).spawn();
+    await_began(&sandbox);
+    let set = sandbox.credb(["set", "b", "--password-stdin"]).stdin("x");
+    let mut writer = shim.stop_at(set, 1).spawn();
+    assert!(writer.stops());
+    sandbox.file("go", "");
+    thread::sleep(Duration::from_secs(1));
+    writer.signal(Signal::CONT);
+    writer.wait().ok();
+    rotating.wait().ok();
+    assert_eq!(sandbox.password("a"), given(&sandbox, "new"));
 }
 
 #[test]

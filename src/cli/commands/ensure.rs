@@ -18,7 +18,7 @@ use serde_json::json;
 
 use self::note::Note;
 use super::get;
-use super::started::{Expiry, failed, timeout};
+use super::started::{Expiry, failed, timeout, wait_to_store};
 use crate::cli::args::EnsureArgs;
 use crate::cli::child::{self, Bounds, End};
 use crate::cli::context::{Context, io_error};
@@ -39,7 +39,7 @@ pub(super) fn run(context: &Context, args: EnsureArgs) -> Result<(), Failure> {
     let limit = plan.timeout.saturating_add(context.globals.wait);
     match vault.lease(&plan.id, Purpose::Renewal, limit) {
         Ok(Lease::Held(lease)) => {
-            let (credential, refreshed) = plan.renew(&vault, lease)?;
+            let (credential, refreshed) = plan.renew(context, &vault, lease)?;
             tell(context, &credential, refreshed, raw)
         }
         Ok(Lease::Left(note)) => {
@@ -118,8 +118,13 @@ impl Plan {
 
     /// Renews the credential, unless somebody did while the lease was on its way here, and tells
     /// those who wait what came of it. Interrupted, it leaves the work to them.
-    fn renew(&self, vault: &Vault, lease: HeldLease) -> Result<(Credential, Refreshed), Failure> {
-        let renewed = self.try_renew(vault);
+    fn renew(
+        &self,
+        context: &Context,
+        vault: &Vault,
+        lease: HeldLease,
+    ) -> Result<(Credential, Refreshed), Failure> {
+        let renewed = self.try_renew(context, vault);
         let note = match &renewed {
             Ok((credential, _)) => Note::Done(credential.metadata.version),
             Err(Failure::Stopped(_) | Failure::Interrupted) => return renewed,
@@ -130,22 +135,36 @@ impl Plan {
         renewed
     }
 
-    fn try_renew(&self, vault: &Vault) -> Result<(Credential, Refreshed), Failure> {
+    fn try_renew(
+        &self,
+        context: &Context,
+        vault: &Vault,
+    ) -> Result<(Credential, Refreshed), Failure> {
         let stored = vault.read(|snapshot| snapshot.find(&self.id))?;
         let version = stored.as_ref().map_or(0, |stored| stored.metadata.version);
         if let Some(stored) = stored.filter(|stored| self.is_fresh(stored)) {
             return Ok((stored, Refreshed::No));
         }
         let edit = self.edit(self.printed()?)?;
-        let credential = vault.write(|transaction| {
+        wait_to_store(context, vault);
+        let stored = vault.write(|transaction| {
             // Somebody removed it meanwhile, and had a reason.
             if version > 0 && transaction.find(&self.id)?.is_none() {
                 return Err(changed(&self.id, version, 0));
             }
             transaction.set_if(&self.id, &edit, Condition::Always)?;
             transaction.get(&self.id)
-        })?;
-        Ok((credential, Refreshed::Yes))
+        });
+        match stored {
+            Ok(credential) => Ok((credential, Refreshed::Yes)),
+            Err(error @ Error::OutcomeUnknown { .. }) => Err(error.into()),
+            Err(error) => Err(Failure::from(error).after(&self.not_stored(), None)),
+        }
+    }
+
+    /// What came of a command whose output has no other place than the vault.
+    fn not_stored(&self) -> String {
+        format!("the command that renews \"{}\" succeeded, but its output is not stored", self.id)
     }
 
     /// What the command prints, if it succeeds.

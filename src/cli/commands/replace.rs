@@ -16,7 +16,7 @@ use credb::{
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 
-use super::started::{Expiry, failed, timeout};
+use super::started::{Expiry, failed, timeout, wait_to_store};
 use crate::cli::args::RotateArgs;
 use crate::cli::child::{self, Bounds, End};
 use crate::cli::context::{Context, io_error};
@@ -131,12 +131,14 @@ impl Plan {
         let stored = vault.get(&self.id)?;
         let condition = Condition::IfVersion(version);
         let failure = match self.run(&stored) {
-            Ok(End::Done(_)) => match self.accept(vault, condition) {
-                Ok(change) => return Ok(change),
-                Err(failure) => failure,
-            },
+            Ok(End::Done(_)) => {
+                wait_to_store(context, vault);
+                let accepted = self.accept(vault, condition);
+                return accepted.map_err(|failure| self.not_accepted(context, vault, failure));
+            }
             // Nobody can have learnt of it.
             Ok(end @ End::NotStarted(..)) if begun == Begun::Now => {
+                wait_to_store(context, vault);
                 self.abandon(vault, condition)?;
                 return Err(self.failed(end));
             }
@@ -166,6 +168,23 @@ impl Plan {
     fn failed(&self, end: End) -> Failure {
         let program = self.command.first().cloned().unwrap_or_default();
         failed(end, &program, &format!("rotates \"{}\"", self.id))
+    }
+
+    /// The failure to make the new password the present one after the command succeeded.
+    fn not_accepted(&self, context: &Context, vault: &Vault, failure: Failure) -> Failure {
+        let what = format!("the command that rotates \"{}\" succeeded", self.id);
+        let hint = Some(context.hints.accept(&self.id));
+        if matches!(failure, Failure::Library { error: Error::OutcomeUnknown { .. }, .. }) {
+            let what =
+                format!("{what}; the new password is kept, as pending if not as the present one");
+            return failure.after(&what, hint);
+        }
+        let ended = matches!(vault.get(&self.id), Ok(Credential { pending: None, .. }));
+        if ended {
+            return failure
+                .after(&format!("{what}, but its password is not pending any more"), None);
+        }
+        failure.after(&format!("{what}; the new password is kept as pending"), hint)
     }
 
     fn accept(&self, vault: &Vault, condition: Condition) -> Result<Change, Failure> {
@@ -211,9 +230,6 @@ fn kept(context: &Context, id: &CredentialId, failure: Failure) -> Failure {
         Failure::Stopped(signal) => {
             let message = format!("the rotation of \"{id}\" was interrupted");
             command("command", message, 128_u8.saturating_add(signal))
-        }
-        Failure::Library { error: error @ Error::VersionMismatch { .. }, .. } => {
-            command("conflict", format!("somebody changed \"{id}\" meanwhile: {error}"), 4)
         }
         other => other.with_hint(hint),
     }

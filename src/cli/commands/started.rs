@@ -4,15 +4,19 @@ use std::ffi::OsStr;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use credb::{Error, Patch};
+use credb::{Error, Patch, Vault};
 
 use crate::cli::child::End;
+use crate::cli::context::Context;
 use crate::cli::globals::{LONGEST_WAIT, seconds};
 use crate::cli::report::Failure;
 use crate::cli::when::{FORMS, When};
 
 /// How long a command may run if nothing else is said.
 const USUAL_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// How long others may keep the vault, at the least, until what a command achieved is given up.
+const LEAST_WAIT_TO_STORE: Duration = Duration::from_secs(30);
 
 /// The exit code of a command that took too long, as timeout(1) has it.
 const TIMED_OUT: u8 = 124;
@@ -51,6 +55,12 @@ impl Expiry {
 
 fn wrong_expiry() -> Failure {
     Failure::usage(format!("--expires {FORMS}"))
+}
+
+/// Has what a command achieved be stored with patience, whatever was waited before: a service may
+/// not take back what it did.
+pub(super) fn wait_to_store(context: &Context, vault: &Vault) {
+    vault.wait_anew(context.globals.wait.max(LEAST_WAIT_TO_STORE));
 }
 
 /// The failure of a command that `does` something, if it did not end well.

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::args::{Color, GlobalArgs};
@@ -63,6 +63,14 @@ pub(crate) enum OnlyKey {
     Passphrase(PathBuf, Origin),
 }
 
+impl OnlyKey {
+    /// The file that it is in.
+    pub(crate) fn path(&self) -> &Path {
+        let (Self::File(path) | Self::Recovery(path) | Self::Passphrase(path, _)) = self;
+        path
+    }
+}
+
 impl Globals {
     /// Resolves the options with the environment of this process.
     pub(crate) fn resolve(args: GlobalArgs) -> Result<Self, Failure> {
@@ -115,8 +123,7 @@ fn only_key(args: &GlobalArgs) -> Result<Option<OnlyKey>, Failure> {
     if let Some((other, _)) = keys.next() {
         return Err(Failure::usage(format!("{name} cannot be used with {other}")));
     }
-    let (OnlyKey::File(path) | OnlyKey::Recovery(path) | OnlyKey::Passphrase(path, _)) = &key;
-    if path.as_os_str().is_empty() {
+    if key.path().as_os_str().is_empty() {
         return Err(Failure::usage(format!("{name} needs a path")));
     }
     Ok(Some(key))

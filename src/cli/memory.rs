@@ -5,7 +5,7 @@
 //! 4 GiB, and memory that is not there would end the process by a signal. Nothing that a vault
 //! holds needs so much at once, so such a request means damage, and is told as damage.
 //!
-//! The only place of the program with `unsafe`: Rust has no other way to see a request for memory.
+//! Has `unsafe` since Rust has no other way to see a request for memory.
 #![expect(unsafe_code, reason = "`GlobalAlloc` is an unsafe trait, and `mlock` takes a pointer")]
 
 mod wiping;

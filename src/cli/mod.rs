@@ -13,6 +13,7 @@ mod findings;
 mod generate;
 mod globals;
 mod hints;
+mod inherited;
 mod input;
 mod interrupts;
 mod keys;
@@ -61,6 +62,9 @@ pub(crate) fn run() -> ExitCode {
 fn prepare(raw: &RawArguments) -> Result<(Context, Command), Failure> {
     let cli = Cli::of(raw).map_err(|error| usage::failure(&error, raw))?;
     let globals = Globals::resolve(cli.globals)?;
+    if let Some(key) = &globals.key {
+        inherited::keep_from_commands(key.path());
+    }
     Ok((Context::new(globals, raw), cli.command))
 }
 

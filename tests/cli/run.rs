@@ -267,6 +267,34 @@ fn files_of_credb_are_closed_to_the_command() {
     run.run().ok().hides("default.redb");
 }
 
+/// Would break: a file that is open in the command, and is read once more by its number.
+#[test]
+fn descriptors_that_credb_was_told_to_read_are_closed_to_the_command() {
+    let sandbox = prepared();
+    let phrase = sandbox.file("phrase", "not a real phrase");
+    let add = ["key", "add", "passphrase", "--kdf-cost", "8,1", "--new-passphrase-file", &phrase];
+    sandbox.credb(add).run().ok();
+    sandbox.file("more", "B=y");
+    let show = "test ! -e /dev/fd/$0 && echo $A";
+    let secret = "-- sh -c \"$SHOW\" 7 7<phrase";
+    for (options, run) in [
+        ("--passphrase-fd 7", "run --env A=credb://a"),
+        ("--passphrase-file /proc/self/fd/7", "run --env A=credb://a"),
+        ("--passphrase-file /dev/fd/7", "run --env A=credb://a"),
+        ("--passphrase-fd 7", "ensure new --max-age 1h"),
+        ("--passphrase-fd 7", "rotate a"),
+    ] {
+        let script = format!("credb {options} {run} {secret}");
+        sandbox.shell(&script).env("SHOW", show).env("A", "x").run().code(0).hides("real phrase");
+    }
+    let variable = "CREDB_PASSPHRASE_FILE=/dev/fd/7 credb run --env A=credb://a";
+    sandbox.shell(&format!("{variable} {secret}")).env("SHOW", show).run().ok();
+    let listed = "credb run --env-file /dev/fd/7 -- sh -c \"$SHOW\" 7 7<more";
+    sandbox.shell(listed).env("SHOW", show).run().ok();
+    // Any other one is the command's.
+    sandbox.shell("credb run -- cat /dev/fd/7 7<more").run().ok().stdout("B=y");
+}
+
 #[test]
 fn the_command_has_the_terminal() {
     let sandbox = prepared();

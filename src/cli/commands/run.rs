@@ -21,6 +21,7 @@ use zeroize::Zeroizing;
 use super::resolve::{self, Places};
 use crate::cli::args::RunArgs;
 use crate::cli::context::Context;
+use crate::cli::inherited;
 use crate::cli::input::Place;
 use crate::cli::process;
 use crate::cli::report::Failure;
@@ -58,6 +59,7 @@ pub(super) fn run(context: &Context, args: RunArgs) -> Result<(), Failure> {
     let program = words.next().ok_or_else(|| Failure::usage("a COMMAND is needed after --"))?;
     let mut variables = Variables::new();
     for path in &args.env_files {
+        inherited::keep_from_commands(path);
         variables.extend(env_file::parse(path, &Place::of_document(path).document()?)?);
     }
     for argument in &args.env {

@@ -13,6 +13,7 @@ use signal_hook::consts::SIGXFSZ;
 
 use super::output::Output;
 use super::report::{self, DAMAGED};
+use super::signals;
 
 /// Whether the library may turn a panic inside the storage engine into an error.
 static UNWINDING: AtomicBool = AtomicBool::new(false);
@@ -37,8 +38,12 @@ pub(crate) fn forbid_core_dumps() {
 }
 
 /// Makes a write beyond the limit of file sizes fail as one to a full disk does. Its signal would
-/// end the process; caught rather than ignored, it acts as usual in commands that we start.
+/// end the process; caught rather than ignored, it acts as usual in commands that we start. Where
+/// it is ignored already it stays so, for them too.
 pub(crate) fn survive_size_limits() {
+    if signals::is_ignored(SIGXFSZ) {
+        return;
+    }
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
 }
 

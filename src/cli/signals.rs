@@ -138,7 +138,7 @@ fn lock() -> MutexGuard<'static, Option<Handlers>> {
 
 /// Whether this process was started with a signal ignored, as by nohup or for a job in the
 /// background of a script.
-fn is_ignored(signal: i32) -> bool {
+pub(super) fn is_ignored(signal: i32) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let ignored = ignored.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok());

@@ -295,6 +295,18 @@ fn descriptors_that_credb_was_told_to_read_are_closed_to_the_command() {
     sandbox.shell("credb run -- cat /dev/fd/7 7<more").run().ok().stdout("B=y");
 }
 
+/// The bit of SIGPIPE is not known to credb, and is left out.
+#[test]
+fn signals_that_the_caller_ignores_stay_ignored() {
+    let sandbox = prepared();
+    let print = "grep SigIgn /proc/self/status";
+    for trap in ["trap '' XFSZ HUP;", ""] {
+        let bare = sandbox.shell(&format!("{trap} sh -c '{print}'")).run().ok().text();
+        let run = format!("{trap} credb run --env A=credb://a -- sh -c '{print}'");
+        assert_eq!(sandbox.shell(&run).run().ok().text(), bare, "{trap}");
+    }
+}
+
 #[test]
 fn the_command_has_the_terminal() {
     let sandbox = prepared();

@@ -1,14 +1,19 @@
 //! Commands that credb starts and waits for: bounded in time and in what they print, in a process
 //! group of their own, which ends with them where they do not end by themselves.
 
-use std::ffi::OsString;
+use std::env;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Read as _};
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
 use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
 };
@@ -23,6 +28,9 @@ const LAST_WORDS: Duration = Duration::from_secs(3);
 
 /// The longest time between two looks at a command.
 const LONGEST_NAP: Duration = Duration::from_secs(1);
+
+/// ENOEXEC of execve(2).
+const NO_PROGRAM: i32 = Errno::NOEXEC.raw_os_error();
 
 /// What a command may do.
 pub(crate) struct Bounds {
@@ -57,17 +65,23 @@ pub(crate) fn run(mut command: Command, bounds: &Bounds) -> io::Result<End> {
     let interrupts = Interrupts::watch()?;
     // Reading a terminal from a group in the background would stop it.
     let on_terminal = bounds.stdin && io::IsTerminal::is_terminal(&io::stdin());
-    command.stdin(if bounds.stdin { Stdio::inherit() } else { Stdio::null() });
-    command.stdout(if bounds.output.is_some() {
-        Stdio::piped()
-    } else {
-        Stdio::from(io::stderr().as_fd().try_clone_to_owned()?)
-    });
-    if !on_terminal {
-        command.process_group(0);
-    }
+    let start = |command: &mut Command| {
+        command.stdin(if bounds.stdin { Stdio::inherit() } else { Stdio::null() });
+        command.stdout(if bounds.output.is_some() {
+            Stdio::piped()
+        } else {
+            Stdio::from(io::stderr().as_fd().try_clone_to_owned()?)
+        });
+        if !on_terminal {
+            command.process_group(0);
+        }
+        command.spawn()
+    };
     process::allow_core_dumps();
-    let started = command.spawn();
+    let started = start(&mut command).or_else(|error| match script(&command) {
+        Some(mut script) if error.raw_os_error() == Some(NO_PROGRAM) => start(&mut script),
+        _ => Err(error),
+    });
     process::forbid_core_dumps();
     let child = match started {
         Ok(child) => child,
@@ -85,6 +99,33 @@ pub(crate) fn command(words: Vec<OsString>) -> Option<Command> {
     let mut command = Command::new(words.next()?);
     command.args(words);
     Some(command)
+}
+
+/// The same command if its file is neither a program nor begins with `#!`: a shell reads it, as
+/// execvp(3) has it and so `run`.
+fn script(command: &Command) -> Option<Command> {
+    let mut shell = Command::new("/bin/sh");
+    shell.arg(found(command.get_program())?).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    Some(shell)
+}
+
+/// Where a command is found, never to be taken for an option.
+fn found(program: &OsStr) -> Option<PathBuf> {
+    let path = if program.as_bytes().contains(&b'/') {
+        program.into()
+    } else {
+        let directories = env::var_os("PATH")?;
+        let mut paths = env::split_paths(&directories).map(|directory| directory.join(program));
+        paths.find(|path| path.is_file() && access(path, Access::EXEC_OK).is_ok())?
+    };
+    let is_option = path.as_os_str().as_bytes().starts_with(b"-");
+    Some(if is_option { Path::new(".").join(path) } else { path })
 }
 
 /// A command that runs. Ended when dropped before its end.

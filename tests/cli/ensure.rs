@@ -203,6 +203,24 @@ fn an_expiry_counts_from_when_the_password_is_there() {
 }
 
 #[test]
+fn a_script_without_an_interpreter_is_the_shells() {
+    let sandbox = expired();
+    sandbox.file("home/fetch", "echo \"$0 $1\"\n");
+    sandbox.set_mode("home/fetch", 0o700);
+    let shown = ["./home/fetch", "home/fetch"];
+    for (command, id) in shown.into_iter().zip(["b", "c"]) {
+        let call = ["ensure", id, "--max-age", "1h", "--", command, "x"];
+        let printed = sandbox.credb(call).run().ok().silent().text();
+        assert!(printed.ends_with("home/fetch x\n"), "{printed}");
+    }
+    let path = std::env::join_paths([sandbox.path("none"), sandbox.path("home")]).unwrap();
+    let path = format!("{}:/usr/bin:/bin", path.to_str().unwrap());
+    let call = sandbox.credb(["ensure", "d", "--max-age", "1h", "--", "fetch", "x"]);
+    let printed = call.env("PATH", path).run().ok().silent().text();
+    assert!(printed.ends_with("home/fetch x\n"), "{printed}");
+}
+
+#[test]
 fn limits_of_core_dumps_are_as_they_were() {
     let sandbox = expired();
     let script = "ulimit -S -c 64 2>/dev/null; ulimit -c; \

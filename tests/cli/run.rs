@@ -308,6 +308,15 @@ fn signals_that_the_caller_ignores_stay_ignored() {
 }
 
 #[test]
+fn a_script_without_an_interpreter_is_the_shells() {
+    let sandbox = prepared();
+    sandbox.file("script", "echo \"$0 $1 $A\"\n");
+    sandbox.set_mode("script", 0o700);
+    let run = ["run", "--env", "A=credb://a", "--", "./script", "x"];
+    sandbox.credb(run).run().ok().stdout("./script x secret of a\n");
+}
+
+#[test]
 fn the_command_has_the_terminal() {
     let sandbox = prepared();
     let script = "test -t 0 && test -t 1 && test -t 2 && echo \"tty $A\"; stty size; \

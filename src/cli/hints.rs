@@ -83,7 +83,7 @@ impl Hints {
             | Error::NotPending { id }
             | Error::AlreadyExists { id, .. }
             | Error::VersionMismatch { id, .. } => Some(self.see_credential(id)),
-            Error::Pending { id, .. } => Some(self.pending(id)),
+            Error::Pending { id, .. } => Some(self.pending(id, "")),
             Error::Locked { attempts, .. } => Some(self.locked(attempts)),
             Error::KeyUnusable { remedy, .. } => {
                 remedy.as_ref().map(|remedy| format!("`{remedy}`"))
@@ -143,19 +143,31 @@ impl Hints {
         }
     }
 
-    /// How a rotation that is half done is brought to an end.
-    pub(crate) fn pending(&self, id: &CredentialId) -> String {
+    /// How a rotation that is half done is brought to an end; `options` are those that it was
+    /// begun with, each after a space.
+    pub(crate) fn pending(&self, id: &CredentialId, options: &str) -> String {
         format!(
             "`{} -- COMMAND` tries once more; if the service has it `{}`, else `{}`",
-            self.rotate(id, "--resume"),
-            self.rotate(id, "--accept"),
+            self.rotate(id, &format!("--resume{options}")),
+            self.rotate(id, &format!("--accept{options}")),
             self.rotate(id, "--abandon")
         )
     }
 
     /// How a rotation is brought to an end whose command succeeded.
-    pub(crate) fn accept(&self, id: &CredentialId) -> String {
-        format!("the service has it: `{}` makes it the present one", self.rotate(id, "--accept"))
+    pub(crate) fn accept(&self, id: &CredentialId, options: &str) -> String {
+        let command = self.rotate(id, &format!("--accept{options}"));
+        format!("the service has it: `{command}` makes it the present one")
+    }
+
+    /// Where a credential may be that is not there any more.
+    pub(crate) fn gone(&self, id: &CredentialId) -> String {
+        format!(
+            "if it was removed, `{}` brings it back with both passwords; if not, see its new id \
+             with `{}`",
+            self.about("undo", id.as_str(), ""),
+            self.command("list")
+        )
     }
 
     fn rotate(&self, id: &CredentialId, option: &str) -> String {

@@ -209,6 +209,12 @@ impl Failure {
         }
     }
 
+    /// The same failure with something else that is told behind it, with this hint alone.
+    pub(crate) fn before(self, what: &str, hint: Option<String>) -> Self {
+        let message = format!("{}; {what}", self.message());
+        Self::Command { name: self.json_code(), message, code: self.exit_code(), hint }
+    }
+
     /// The same failure after something else, which is told first, with this hint alone.
     pub(crate) fn after(self, what: &str, hint: Option<String>) -> Self {
         let message = format!("{what}: {}", self.message());

@@ -179,10 +179,10 @@ const WAITS: &str = "touch began; while test -e began && ! test -e go; do sleep 
 
 /// Would break: a token that a service gave out, and that is thrown away since others wrote.
 #[test]
-fn what_was_fetched_is_stored_with_patience_however_short_the_wait() {
+fn what_was_fetched_is_stored_when_others_let_go_of_the_vault() {
     let sandbox = expired();
     let shim = SlowSync::build();
-    let renewing = ensure(&sandbox, &["--wait", "0"], &format!("{WAITS}; echo new")).spawn();
+    let renewing = ensure(&sandbox, &["--wait", "60"], &format!("{WAITS}; echo new")).spawn();
     await_file(&sandbox, "began");
     let set = sandbox.credb(["set", "b", "--password-stdin"]).stdin("x");
     let mut writer = shim.stop_at(set, 1).spawn();
@@ -193,6 +193,32 @@ fn what_was_fetched_is_stored_with_patience_however_short_the_wait() {
     writer.wait().ok();
     renewing.wait().ok().stdout("new\n");
     assert_eq!(sandbox.password("a"), "new");
+}
+
+#[test]
+fn an_expiry_that_is_over_is_refused_before_anything_runs() {
+    let sandbox = expired();
+    for over in ["0s", "2020-01-01"] {
+        ensure(&sandbox, &["--expires", over], "touch ran").run().fails(2);
+    }
+    assert!(!sandbox.path("ran").exists());
+}
+
+#[test]
+fn the_very_same_password_keeps_its_expiry() {
+    let sandbox = expired();
+    let expires = || {
+        sandbox.credb(["get", "a", "--json"]).run().ok().json()["expires_at"]
+            .as_str()
+            .map(str::to_owned)
+    };
+    let before = expires();
+    assert!(before.is_some());
+    let same = sandbox.password("a");
+    ensure(&sandbox, &[], &format!("echo '{same}'")).run().ok();
+    assert_eq!(expires(), before);
+    ensure(&sandbox, &["--expires", "never"], &format!("echo '{same}'")).run().ok();
+    assert_eq!(expires(), None);
 }
 
 #[test]

@@ -180,21 +180,55 @@ fn a_rotation_that_is_killed_can_be_brought_to_an_end() {
 
 /// Would break: a wait that was used up before the command, which changed the password already.
 #[test]
-fn the_new_password_is_accepted_with_patience_however_short_the_wait() {
+fn to_accept_the_new_password_there_is_all_of_the_wait_once_more() {
     let sandbox = Sandbox::with_ids(&["a"]);
     let shim = SlowSync::build();
+    let stopped = |id: &str| {
+        let set = sandbox.credb(["set", id, "--password-stdin"]).stdin("x");
+        let mut writer = shim.stop_at(set, 1).spawn();
+        assert!(writer.stops());
+        writer
+    };
+    let go_on = |writer: Running| {
+        thread::sleep(Duration::from_secs(6));
+        writer.signal(Signal::CONT);
+        writer.wait().ok();
+    };
+    let before = stopped("b");
     let script = format!("{SERVICE}; touch began; while ! test -e go; do sleep 0.01; done");
-    let rotating = rotate(&sandbox, &["--wait", "0"], &script).spawn();
+    // Enough for one of the two waits, and not for both.
+    let rotating = rotate(&sandbox, &["--wait", "10"], &script).spawn();
+    go_on(before);
     await_began(&sandbox);
-    let set = sandbox.credb(["set", "b", "--password-stdin"]).stdin("x");
-    let mut writer = shim.stop_at(set, 1).spawn();
-    assert!(writer.stops());
+    let after = stopped("c");
     sandbox.file("go", "");
-    thread::sleep(Duration::from_secs(1));
-    writer.signal(Signal::CONT);
-    writer.wait().ok();
+    go_on(after);
     rotating.wait().ok();
     assert_eq!(sandbox.password("a"), given(&sandbox, "new"));
+}
+
+#[test]
+fn what_is_said_of_the_new_password_is_so_when_it_is_said() {
+    let sandbox = Sandbox::with_ids(&["a"]);
+    let removed = rotate(&sandbox, &[], "credb remove a --force").run().fails(3);
+    removed.stderr_has("succeeded, but the credential was removed").hints("`credb undo a`");
+    sandbox.credb(["undo", "a"]).run().ok();
+    assert!(pending(&sandbox));
+    sandbox.credb(["rotate", "a", "--abandon"]).run().ok();
+    let over = rotate(&sandbox, &[], "credb purge a --force; credb set a --generate; exit 5");
+    over.run().fails(5).stderr_has("the new password is not pending any more");
+}
+
+#[test]
+fn the_way_on_repeats_the_expiry_that_was_asked_for() {
+    let sandbox = Sandbox::with_ids(&["a"]);
+    let failed = rotate(&sandbox, &["--expires", "90d"], "exit 5").run().fails(5);
+    failed.hints("`credb rotate a --accept --expires 90d`");
+    let resumed = sandbox.credb(["rotate", "a", "--resume", "--", "no-such-command"]);
+    resumed.run().fails(127).stderr_has("kept as pending").hints("`credb rotate a --accept`");
+    sandbox.credb(["rotate", "a", "--accept", "--expires", "90d"]).run().ok();
+    let shown = sandbox.credb(["get", "a", "--json"]).run().ok().json();
+    assert!(shown["expires_at"].is_string());
 }
 
 #[test]

@@ -11,8 +11,8 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 use credb::exchange::{MAX_INPUT, json};
 use credb::{
-    Condition, Credential, CredentialId, Edit, Error, HeldLease, Lease, Purpose, Secret, Vault,
-    limits,
+    Condition, Credential, CredentialId, Edit, Error, HeldLease, Lease, Patch, Purpose, Secret,
+    Vault, limits,
 };
 use serde_json::json;
 
@@ -142,10 +142,10 @@ impl Plan {
     ) -> Result<(Credential, Refreshed), Failure> {
         let stored = vault.read(|snapshot| snapshot.find(&self.id))?;
         let version = stored.as_ref().map_or(0, |stored| stored.metadata.version);
-        if let Some(stored) = stored.filter(|stored| self.is_fresh(stored)) {
-            return Ok((stored, Refreshed::No));
+        if let Some(stored) = stored.as_ref().filter(|stored| self.is_fresh(stored)) {
+            return Ok((stored.clone(), Refreshed::No));
         }
-        let edit = self.edit(self.printed()?)?;
+        let edit = self.edit(self.printed()?, stored.as_ref())?;
         wait_to_store(context, vault);
         let stored = vault.write(|transaction| {
             // Somebody removed it meanwhile, and had a reason.
@@ -158,7 +158,11 @@ impl Plan {
         match stored {
             Ok(credential) => Ok((credential, Refreshed::Yes)),
             Err(error @ Error::OutcomeUnknown { .. }) => Err(error.into()),
-            Err(error) => Err(Failure::from(error).after(&self.not_stored(), None)),
+            Err(error) => {
+                let hint = context.hints.for_error(&error);
+                let hint = hint.filter(|_| matches!(error, Error::Busy { .. }));
+                Err(Failure::from(error).after(&self.not_stored(), hint))
+            }
         }
     }
 
@@ -189,7 +193,7 @@ impl Plan {
     }
 
     /// The change that the output of the command asks for.
-    fn edit(&self, printed: Secret) -> Result<Edit, Failure> {
+    fn edit(&self, printed: Secret, stored: Option<&Credential>) -> Result<Edit, Failure> {
         let edit = match &self.output {
             Form::Json => json::read_renewal(printed.expose())?,
             Form::Password(expiry) => {
@@ -197,7 +201,13 @@ impl Plan {
                 if password.is_empty() {
                     return Err(Failure::invalid("the output of the command", "is empty"));
                 }
-                Edit::new().password(password).expires_at(expiry.now()?)
+                // The very same password has the expiry that it had.
+                let is_same = stored.is_some_and(|stored| stored.password == password);
+                let expiry = match expiry.now()? {
+                    Patch::Clear if is_same && !expiry.is_given() => Patch::Keep,
+                    expiry => expiry,
+                };
+                Edit::new().password(password).expires_at(expiry)
             }
         };
         if edit.sets_expiry_before(Utc::now()) {

@@ -3,6 +3,8 @@
 //! It is stored as pending before the command starts, and becomes the present one if the command
 //! succeeds. If anything else happens it stays pending: the service may have it already.
 
+mod aftermath;
+
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Seek as _, Write as _};
@@ -16,6 +18,7 @@ use credb::{
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 
+use self::aftermath::Aftermath;
 use super::started::{Expiry, failed, timeout, wait_to_store};
 use crate::cli::args::RotateArgs;
 use crate::cli::child::{self, Bounds, End};
@@ -130,11 +133,12 @@ impl Plan {
     ) -> Result<Change, Failure> {
         let stored = vault.get(&self.id)?;
         let condition = Condition::IfVersion(version);
+        let aftermath = Aftermath { context, vault, id: &self.id, expires: &self.expires };
         let failure = match self.run(&stored) {
             Ok(End::Done(_)) => {
                 wait_to_store(context, vault);
                 let accepted = self.accept(vault, condition);
-                return accepted.map_err(|failure| self.not_accepted(context, vault, failure));
+                return accepted.map_err(|failure| aftermath.not_accepted(failure));
             }
             // Nobody can have learnt of it.
             Ok(end @ End::NotStarted(..)) if begun == Begun::Now => {
@@ -145,7 +149,7 @@ impl Plan {
             Ok(end) => self.failed(end),
             Err(failure) => failure,
         };
-        Err(if stored.pending.is_some() { kept(context, &self.id, failure) } else { failure })
+        Err(if stored.pending.is_some() { aftermath.not_done(failure) } else { failure })
     }
 
     fn run(&self, stored: &Credential) -> Result<End, Failure> {
@@ -168,23 +172,6 @@ impl Plan {
     fn failed(&self, end: End) -> Failure {
         let program = self.command.first().cloned().unwrap_or_default();
         failed(end, &program, &format!("rotates \"{}\"", self.id))
-    }
-
-    /// The failure to make the new password the present one after the command succeeded.
-    fn not_accepted(&self, context: &Context, vault: &Vault, failure: Failure) -> Failure {
-        let what = format!("the command that rotates \"{}\" succeeded", self.id);
-        let hint = Some(context.hints.accept(&self.id));
-        if matches!(failure, Failure::Library { error: Error::OutcomeUnknown { .. }, .. }) {
-            let what =
-                format!("{what}; the new password is kept, as pending if not as the present one");
-            return failure.after(&what, hint);
-        }
-        let ended = matches!(vault.get(&self.id), Ok(Credential { pending: None, .. }));
-        if ended {
-            return failure
-                .after(&format!("{what}, but its password is not pending any more"), None);
-        }
-        failure.after(&format!("{what}; the new password is kept as pending"), hint)
     }
 
     fn accept(&self, vault: &Vault, condition: Condition) -> Result<Change, Failure> {
@@ -213,25 +200,6 @@ fn lease(vault: &Vault, id: &CredentialId) -> Result<HeldLease, Failure> {
             }
             Err(error) => return Err(error.into()),
         }
-    }
-}
-
-/// The failure, with what became of the new password and what can be done.
-fn kept(context: &Context, id: &CredentialId, failure: Failure) -> Failure {
-    let hint = context.hints.pending(id);
-    let command = |name, message: String, code| Failure::Command {
-        name,
-        message: format!("{message}; the new password is kept as pending"),
-        code,
-        hint: Some(hint.clone()),
-    };
-    match failure {
-        Failure::Command { name, message, code, .. } => command(name, message, code),
-        Failure::Stopped(signal) => {
-            let message = format!("the rotation of \"{id}\" was interrupted");
-            command("command", message, 128_u8.saturating_add(signal))
-        }
-        other => other.with_hint(hint),
     }
 }
 

@@ -9,14 +9,12 @@ use credb::{Error, Patch, Vault};
 use crate::cli::child::End;
 use crate::cli::context::Context;
 use crate::cli::globals::{LONGEST_WAIT, seconds};
+use crate::cli::hints::quote;
 use crate::cli::report::Failure;
 use crate::cli::when::{FORMS, When};
 
 /// How long a command may run if nothing else is said.
 const USUAL_TIMEOUT: Duration = Duration::from_secs(300);
-
-/// How long others may keep the vault, at the least, until what a command achieved is given up.
-const LEAST_WAIT_TO_STORE: Duration = Duration::from_secs(30);
 
 /// The exit code of a command that took too long, as timeout(1) has it.
 const TIMED_OUT: u8 = 124;
@@ -38,8 +36,24 @@ impl Expiry {
     pub(super) fn new(when: Option<&OsStr>) -> Result<Self, Failure> {
         let Some(when) = when else { return Ok(Self(None)) };
         let expiry = Self(when.to_str().map(str::to_owned));
-        // What is no point in time is refused before anything is done.
-        if expiry.0.is_none() { Err(wrong_expiry()) } else { expiry.now().map(|_| expiry) }
+        // What is no point in time, or over, is refused before anything is done.
+        match expiry.0.is_some().then(|| expiry.now()).transpose()? {
+            None => Err(wrong_expiry()),
+            Some(Patch::Set(time)) if time <= Utc::now() => {
+                Err(Failure::usage("--expires is over already"))
+            }
+            Some(_) => Ok(expiry),
+        }
+    }
+
+    /// Whether there is one, be it `never`.
+    pub(super) fn is_given(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// The option as it was written, after a space; empty without it.
+    pub(super) fn option(&self) -> String {
+        self.0.as_ref().map_or_else(String::new, |text| format!(" --expires {}", quote(text)))
     }
 
     /// The expiry of a password that is made now; without the option it has none.
@@ -57,10 +71,10 @@ fn wrong_expiry() -> Failure {
     Failure::usage(format!("--expires {FORMS}"))
 }
 
-/// Has what a command achieved be stored with patience, whatever was waited before: a service may
-/// not take back what it did.
+/// Has what a command achieved be stored with all of the patience that was asked for, whatever was
+/// waited before: a service may not take back what it did.
 pub(super) fn wait_to_store(context: &Context, vault: &Vault) {
-    vault.wait_anew(context.globals.wait.max(LEAST_WAIT_TO_STORE));
+    vault.wait_anew(context.globals.wait);
 }
 
 /// The failure of a command that `does` something, if it did not end well.

@@ -25,6 +25,8 @@ const TAIL: usize = 32;
 pub struct Watch<'a> {
     vault: &'a Vault,
     notices: Option<Notices>,
+    /// Whether the vault was not found yet since its directory was moved or removed.
+    displaced: bool,
     /// The rows that every change changes, as they were at the last look.
     marks: Vec<Option<Vec<u8>>>,
     rows: HashMap<Vec<u8>, Row>,
@@ -103,18 +105,27 @@ impl Vault {
     pub fn watch(&self) -> Result<Watch<'_>> {
         // Before the first look, so that nothing happens between the two unnoticed.
         let notices = Notices::about(self.path());
-        let mut watch = Watch { vault: self, notices, marks: Vec::new(), rows: HashMap::new() };
+        let (marks, rows) = (Vec::new(), HashMap::new());
+        let mut watch = Watch { vault: self, notices, displaced: false, marks, rows };
         watch.look()?;
         Ok(watch)
     }
 }
 
 impl Watch<'_> {
-    /// What can be polled for reading, and then calls for [`Self::changes`]. `None` where the
-    /// system has no such thing: then look now and then, and seldom in any case.
+    /// What can be polled for reading, and then calls for [`Self::changes`]; another one after
+    /// that if the directory of the vault is another one. `None` where the system has no such thing,
+    /// or there is no directory: then look now and then, and seldom in any case.
     #[must_use]
     pub fn notices(&self) -> Option<BorrowedFd<'_>> {
         self.notices.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Whether the directory of the vault was moved or removed, and [`Self::changes`] has failed
+    /// since: it may be about to be made again.
+    #[must_use]
+    pub fn is_displaced(&self) -> bool {
+        self.displaced
     }
 
     /// All credentials as they were at the last look, sorted by id.
@@ -131,12 +142,12 @@ impl Watch<'_> {
     /// Those of [`Vault::read`]; [`Error::Corrupt`] also if a row of the index is damaged or
     /// missing.
     pub fn changes(&mut self) -> Result<Vec<Event>> {
-        if let Some(notices) = &self.notices {
-            notices.take();
-        }
+        self.attend();
         let before: BTreeMap<CredentialId, Seen> =
             self.by_id().into_iter().map(|(id, seen)| (id.clone(), seen.clone())).collect();
-        let Some(removed) = self.look()? else { return Ok(Vec::new()) };
+        let looked = self.look()?;
+        self.displaced = false;
+        let Some(removed) = looked else { return Ok(Vec::new()) };
         let after = self.by_id();
         let mut events = compare(&before, &after);
         let living: HashSet<[u8; 16]> = after.values().map(|seen| seen.uid).collect();
@@ -148,6 +159,20 @@ impl Watch<'_> {
         }
         events.sort_by_key(|event| event.updated_at);
         Ok(events)
+    }
+
+    /// Takes the notices that there are, before a look. Those about a directory that is no longer
+    /// the vault's are given up for others.
+    fn attend(&mut self) {
+        let path = self.vault.path();
+        if let Some(notices) = &mut self.notices {
+            notices.take();
+            if notices.are_about(path) {
+                return;
+            }
+            self.displaced = true;
+        }
+        self.notices = Notices::about(path);
     }
 
     fn by_id(&self) -> BTreeMap<CredentialId, &Seen> {

@@ -181,6 +181,55 @@ fn a_reader_that_is_slow_gets_every_line_whole() {
     }
 }
 
+/// Would break: notices that stay those of the directory that was there first, of which there are
+/// none any more. The next look without one would be the last.
+#[test]
+fn another_directory_in_the_place_of_the_vaults_is_watched_too() {
+    let sandbox = Sandbox::with_ids(&["a"]);
+    let (there, copy) = (sandbox.path("data/credb"), sandbox.path("data/copy"));
+    let mut watch = start(&sandbox, &["--timeout", "25"]);
+    watch.answer();
+    for round in 0..2 {
+        fs::create_dir(&copy).unwrap();
+        fs::copy(sandbox.vault(), copy.join("default.redb")).unwrap();
+        fs::rename(&there, sandbox.path(format!("data/away{round}"))).unwrap();
+        fs::rename(&copy, &there).unwrap();
+        // After the look that this calls for.
+        thread::sleep(Duration::from_millis(300));
+        for change in 0..3 {
+            sandbox.put("a", &format!("{round} {change}"));
+            assert_eq!(watch.answer()["version"], 2 + 3 * round + change);
+        }
+    }
+}
+
+#[test]
+fn a_directory_that_is_made_again_is_waited_for_as_long_as_others_are() {
+    let sandbox = Sandbox::with_ids(&["a"]);
+    let (there, away) = (sandbox.path("data/credb"), sandbox.path("data/away"));
+    let mut watch = start(&sandbox, &["--timeout", "25"]);
+    watch.answer();
+    fs::rename(&there, &away).unwrap();
+    thread::sleep(Duration::from_millis(700));
+    fs::create_dir(&there).unwrap();
+    thread::sleep(Duration::from_millis(700));
+    fs::copy(away.join("default.redb"), sandbox.vault()).unwrap();
+    for version in 2..5 {
+        sandbox.put("a", &version.to_string());
+        assert_eq!(watch.answer()["version"], version);
+    }
+    drop(watch);
+    fs::remove_dir_all(&away).unwrap();
+    for wait in ["0", "0.7"] {
+        let running = sandbox.credb(["watch", "--wait", wait]).spawn();
+        running.await_open("inotify");
+        thread::sleep(Duration::from_millis(300));
+        fs::rename(&there, &away).unwrap();
+        running.wait().fails(3).stderr_has("no vault at");
+        fs::rename(&away, &there).unwrap();
+    }
+}
+
 #[test]
 fn a_vault_that_becomes_unreadable_is_an_error() {
     let sandbox = Sandbox::with_ids(&["a"]);

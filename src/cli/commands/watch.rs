@@ -58,11 +58,26 @@ pub(super) fn run(context: &Context, args: WatchArgs) -> Result<(), Failure> {
     if args.initial {
         lines.tell(&watch.present())?;
     }
+    let mut missing = None;
     loop {
         if wait(&interrupts, &watch, until)? == Listener::Gone {
             return Ok(());
         }
-        lines.tell(&watch.changes()?)?;
+        match watch.changes() {
+            Ok(events) => {
+                missing = None;
+                lines.tell(&events)?;
+            }
+            // Whoever moved its directory may be about to put another one there.
+            Err(error) => {
+                let since: Instant = *missing.get_or_insert_with(Instant::now);
+                let over = since.elapsed() >= context.globals.wait
+                    || until.is_some_and(|until| until <= Instant::now());
+                if over || !watch.is_displaced() {
+                    return Err(error.into());
+                }
+            }
+        }
         if let Some(signal) = interrupts.signal() {
             return Err(Failure::Stopped(signal));
         }
@@ -92,7 +107,8 @@ fn wait(
     // Asked for nothing, a pipe still tells that its other end was closed.
     let listener = (stdout.as_fd(), PollFlags::empty());
     let waited = if let Some(notices) = watch.notices() {
-        interrupts.wait([listener, (notices, PollFlags::IN)], left(SAFETY))
+        let limit = if watch.is_displaced() { WITHOUT_NOTICES } else { SAFETY };
+        interrupts.wait([listener, (notices, PollFlags::IN)], left(limit))
     } else {
         let waited = interrupts.wait([listener], left(WITHOUT_NOTICES));
         waited.map(|[closed]| [closed, false])

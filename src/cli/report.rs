@@ -3,7 +3,8 @@
 //! The one place that decides which number a failure exits with. Holds no secret: messages come
 //! from errors that hold none.
 
-use std::error::Error as StdError;
+mod wording;
+
 use std::io;
 use std::process::ExitCode;
 
@@ -11,6 +12,8 @@ use clap::builder::StyledStr;
 use credb::Error;
 use serde_json::json;
 
+use self::wording::{BUSY, classify, plain};
+pub(crate) use self::wording::{error_members, in_result, with_causes};
 use super::hints::Hints;
 use super::output::Output;
 
@@ -108,9 +111,6 @@ pub(crate) enum Failure {
 
 /// The exit code of a damaged vault.
 pub(crate) const DAMAGED: u8 = 6;
-
-/// The exit code of a vault that others held for too long.
-const BUSY: u8 = 7;
 
 /// The exit code of all failures of `run`, which must not be taken for the command's.
 pub(crate) const RUN: u8 = 125;
@@ -343,76 +343,6 @@ pub(crate) fn shape(code: &str, message: &str, hint: Option<&str>) -> serde_json
     json!({"error": {"code": code, "message": message, "hint": hint}})
 }
 
-/// What is told of an error in JSON.
-pub(crate) fn error_members(error: &Error, hints: &Hints) -> serde_json::Value {
-    let hint = hints.for_error(error);
-    json!({"code": classify(error).0, "message": with_causes(error), "hint": hint})
-}
-
-/// The JSON code and the message of an error that is told as part of a result.
-pub(crate) fn in_result(error: &Error) -> serde_json::Value {
-    json!({"code": classify(error).0, "message": with_causes(error)})
-}
-
-/// An error and its causes in one line.
-pub(crate) fn with_causes(error: &Error) -> String {
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        message.push_str(": ");
-        message.push_str(&plain(error));
-        cause = error.source();
-    }
-    message
-}
-
-/// A cause in lower case, without its number and final stop.
-fn plain(error: &dyn StdError) -> String {
-    let text = error.to_string();
-    let text = match text.rsplit_once(" (os error ") {
-        Some((text, _)) => text,
-        None => &text,
-    };
-    let text = text.trim_end_matches('.');
-    let mut characters = text.chars();
-    match (characters.next(), characters.next()) {
-        // An acronym stays one.
-        (Some(first), second) if !second.is_some_and(char::is_uppercase) => {
-            first.to_lowercase().chain(text.chars().skip(1)).collect()
-        }
-        _ => text.to_owned(),
-    }
-}
-
-/// The JSON code and the exit code of an error.
-fn classify(error: &Error) -> (&'static str, u8) {
-    match error {
-        Error::VaultNotFound { .. }
-        | Error::NotFound { .. }
-        | Error::FieldNotFound { .. }
-        | Error::VersionNotFound { .. }
-        | Error::NoEarlierVersion { .. }
-        | Error::NotPending { .. }
-        | Error::SlotNotFound { .. } => ("not_found", 3),
-        Error::VaultExists { .. }
-        | Error::AlreadyExists { .. }
-        | Error::Pending { .. }
-        | Error::VersionMismatch { .. } => ("conflict", 4),
-        Error::Locked { .. } | Error::KeyUnusable { .. } | Error::ForeignLocked { .. } => {
-            ("locked", 5)
-        }
-        Error::Corrupt { .. } | Error::KnownVaultsDamaged { .. } => ("corrupt", 6),
-        Error::NotAVault { .. } | Error::OtherVault { .. } => ("not_a_vault", 6),
-        Error::NewerFormat { .. } => ("newer_format", 6),
-        Error::Busy { .. } => ("busy", BUSY),
-        Error::Io { .. } | Error::OutcomeUnknown { .. } | Error::UnsupportedFileSystem { .. } => {
-            ("io", 8)
-        }
-        Error::Invalid { .. } | Error::Duplicate { .. } => ("invalid", 9),
-        _ => ("failed", 1),
-    }
-}
-
 fn show_help(text: &StyledStr, reason: HelpReason, output: &Output) -> ExitCode {
     let shown = match reason {
         HelpReason::Asked => output.help(text),
@@ -428,72 +358,4 @@ fn show_help(text: &StyledStr, reason: HelpReason, output: &Output) -> ExitCode 
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    #[test]
-    fn a_cause_is_told_once_in_lower_case_and_without_its_number() {
-        let error = Error::Io {
-            action: "open",
-            path: "/x".into(),
-            source: io::Error::from_raw_os_error(13),
-        };
-        assert_eq!(with_causes(&error), "cannot open /x: permission denied");
-    }
-
-    #[test]
-    fn failures_of_run_are_not_taken_for_the_commands() {
-        let missing = Failure::NotStarted { error: Error::Poisoned, code: 127 };
-        for (failure, code) in
-            [(Failure::usage("x"), 125), (Error::Poisoned.into(), 125), (missing, 127)]
-        {
-            assert_eq!(Codes::OfCommand.of(&failure), code);
-        }
-        assert_eq!(Codes::Own.of(&Failure::usage("x")), 2);
-        let closed = Failure::Output(io::ErrorKind::BrokenPipe.into());
-        assert_eq!(Codes::OfCommand.of(&closed), 0);
-    }
-
-    #[test]
-    fn a_failure_after_lines_is_that_failure_and_tells_which_are_stored() {
-        let busy = || Failure::from(Error::Busy { path: "/v".into(), waited: Duration::ZERO });
-        let (later, hints) = (busy().after_lines(20), Hints::default());
-        assert_eq!((later.exit_code(), later.json_code()), (7, "busy"));
-        let expected = format!("{}; the lines up to line 20 are stored", busy().message());
-        assert_eq!(later.message(), expected);
-        // Not to call it again as it was, as at the first line.
-        let hint = later.hint(&hints).unwrap();
-        assert_eq!(hint, "go on from line 21 with a longer --wait");
-        assert_eq!(busy().after_lines(0).hint(&hints), busy().hint(&hints));
-    }
-
-    #[test]
-    fn a_closed_pipe_is_no_failure() {
-        let closed = Failure::Output(io::ErrorKind::BrokenPipe.into());
-        assert_eq!(closed.exit_code(), 0);
-        assert!(closed.is_silent());
-        let full = Failure::Output(io::ErrorKind::StorageFull.into());
-        assert_eq!(full.exit_code(), 8);
-        assert!(!full.is_silent());
-    }
-
-    #[test]
-    fn what_fails_is_not_done_because_nobody_reads_it() {
-        let closed = || Err(Failure::Output(io::ErrorKind::BrokenPipe.into()));
-        let full = || Err(Failure::Output(io::ErrorKind::StorageFull.into()));
-        for (failure, code) in
-            [(Failure::Found, 10), (Failure::Weak, 1), (Error::Poisoned.into(), 1)]
-        {
-            assert_eq!(failure.beside(closed()).exit_code(), code);
-        }
-        let partial = || Failure::Partial("1 entry was refused".to_owned());
-        assert_eq!(partial().beside(closed()).message(), "1 entry was refused");
-        assert_eq!(partial().beside(Ok(())).message(), "1 entry was refused");
-        let both = partial().beside(full());
-        assert!(both.message().starts_with("1 entry was refused; cannot write"));
-        assert_eq!(both.exit_code(), 1);
-        assert_eq!(Failure::Weak.beside(full()).exit_code(), 8, "else nobody learns of it");
-    }
-}
+mod tests;

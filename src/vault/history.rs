@@ -244,7 +244,25 @@ fn kept_versions(
     id: &CredentialId,
     limit: usize,
 ) -> Result<Vec<u64>> {
-    Ok(versions(rows, epoch, id)?.into_iter().rev().take(limit).collect())
+    let found = versions(rows, epoch, id)?;
+    check_gaps(rows, epoch, id, &found)?;
+    Ok(found.into_iter().rev().take(limit).collect())
+}
+
+/// Checks that no damaged page hides versions before, between or behind those that were found.
+fn check_gaps(
+    rows: &dyn ReadRows,
+    epoch: &EpochKeys,
+    id: &CredentialId,
+    found: &[u64],
+) -> Result<()> {
+    let beside = found
+        .iter()
+        .flat_map(|version| [version.saturating_sub(1), *version, version.saturating_add(1)]);
+    for version in beside.chain([0, u64::MAX]) {
+        rows.check_way(Table::History, &epoch.history_key(id, version))?;
+    }
+    Ok(())
 }
 
 /// The error of a version that was not found, or of the damage that hides it.

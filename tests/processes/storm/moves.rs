@@ -109,10 +109,11 @@ pub(super) fn read(vault: &Vault, writer: &Writer) -> Result<bool> {
     Ok(true)
 }
 
-/// Earlier versions go on to the one before, without a gap, and what waits is another password.
+/// Earlier versions come before the present one, each once, and what waits is another password.
+/// Steps that replace no password (one that waits is stored or given up) leave gaps.
 fn check(found: &Credential, versions: &[u64], writer: &Writer) {
-    let before = (1..found.metadata.version).rev().take(versions.len());
-    if !versions.iter().copied().eq(before) || versions.len() > 10 {
+    let newest_first = std::iter::once(found.metadata.version).chain(versions.iter().copied());
+    if !newest_first.is_sorted_by(|later, earlier| later > earlier) || versions.len() > 10 {
         writer.failed(&format!("{versions:?} before version {}", found.metadata.version));
     }
     if found.pending.as_ref().is_some_and(|pending| pending.password == found.password) {

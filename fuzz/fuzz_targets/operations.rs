@@ -178,12 +178,17 @@ fn rename(
     let moved = if from == to { None } else { Some((source.live.take(), source.pending.take())) };
     let target = model.entry(to).or_default();
     let taken = moved.is_none() || target.live.is_some();
-    if taken && overwrite == Overwrite::Never {
+    let waits = moved.is_some() && target.pending.is_some();
+    if taken && overwrite == Overwrite::Never || waits {
         if let Some((live, pending)) = moved {
             let source = model.entry(from).or_default();
             (source.live, source.pending) = (live, pending);
         }
-        return expect_refused(&result);
+        return if overwrite == Overwrite::Never {
+            expect_refused(&result)
+        } else {
+            expect_pending(&result)
+        };
     }
     let change = result.expect("rename");
     assert_eq!((change.created, change.changed), (!taken, moved.is_some()));
@@ -208,6 +213,9 @@ fn copy(
     let target = model.entry(to).or_default();
     if target.live.is_some() && overwrite == Overwrite::Never {
         return expect_refused(&result);
+    }
+    if target.pending.is_some() {
+        return expect_pending(&result);
     }
     let change = result.expect("copy");
     let live = Some(live);
@@ -280,6 +288,11 @@ fn expect_refused<T: std::fmt::Debug>(result: &credb::Result<T>) {
     let refused =
         matches!(result, Err(Error::AlreadyExists { .. } | Error::VersionMismatch { .. }));
     assert!(refused, "{result:?}");
+}
+
+/// Nothing is put over a password that waits.
+fn expect_pending<T: std::fmt::Debug>(result: &credb::Result<T>) {
+    assert!(matches!(result, Err(Error::Pending { .. })), "{result:?}");
 }
 
 fn holds(known: &Known, condition: Condition) -> bool {
